@@ -1,0 +1,1 @@
+"""Pure rules and frozen dataclasses: no IO, no clock, no framework."""

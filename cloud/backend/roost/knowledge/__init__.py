@@ -1,0 +1,1 @@
+"""From web pages to ranked passages: fetching, extraction, chunking, embedding, retrieval."""

@@ -1,0 +1,1 @@
+"""Writers of answers: any OpenAI-compatible endpoint, or quoted passages without one."""

@@ -1,0 +1,1 @@
+"""Use cases. They see the network only through ports.py."""

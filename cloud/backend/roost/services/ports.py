@@ -1,0 +1,76 @@
+"""What the use cases need from the outside world. Adapters implement these; tests bring real servers or small fakes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from roost.domain.documents import CrawlProgress, ExtractedPage, PageRecord, Retrieval, Source
+
+
+@dataclass(frozen=True, slots=True)
+class PageRead:
+    """A page that was read and is new or may have changed."""
+
+    page: ExtractedPage
+    etag: str | None
+    last_modified: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class PageUnchanged:
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class PageFailed:
+    """`gone` says the site declares the page removed (404, 410, a soft 404)."""
+
+    url: str
+    reason: str
+    gone: bool
+
+
+CrawlEvent = PageRead | PageUnchanged | PageFailed
+
+
+class Crawler(Protocol):
+    """Reads one source. Polite, bounded, and only ever dials addresses the policy allows."""
+
+    def check_address(self, url: str) -> None:
+        """Raises AddressRefused when the policy, or the name's resolution, forbids this address."""
+        ...
+
+    def crawl(
+        self,
+        source: Source,
+        known: Mapping[str, PageRecord],
+        report: Callable[[CrawlProgress], None],
+        cancelled: Callable[[], bool],
+    ) -> Iterator[CrawlEvent]:
+        """Yields an event a page, as it is read. Ends early once `cancelled()`; raises RemoteError or AddressRefused when nothing could be read."""
+        ...
+
+
+class PageIndex(Protocol):
+    """Turns pages into searchable chunks. Lexical search sees a change when the call returns; vectors follow."""
+
+    def replace(self, source_id: str, changed: Sequence[ExtractedPage], removed_urls: Sequence[str]) -> None:
+        """Re-chunks the changed pages and drops the removed ones, in one transaction."""
+        ...
+
+    def remove_source(self, source_id: str) -> None: ...
+
+
+class Retriever(Protocol):
+    def retrieve(
+        self,
+        question: str,
+        *,
+        previous: str | None = None,
+        source_ids: Sequence[str] | None = None,
+        limit: int = 8,
+    ) -> Retrieval:
+        """The passages that answer `question`, best first. `previous` is the user turn before, for follow-ups that name nothing."""
+        ...

@@ -1,0 +1,1 @@
+"""All SQL, and the only users of sqlite3 and SQLAlchemy."""

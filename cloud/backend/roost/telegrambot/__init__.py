@@ -1,0 +1,1 @@
+"""Telegram: the real client library driven from the durable inbox."""
