@@ -1,0 +1,175 @@
+"""Every setting, in one table: default, parser, and one sentence. The only reader of the environment."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from roost.errors import SettingsError
+
+REPOSITORY = Path(__file__).resolve().parents[3]
+
+
+def _text(value: str) -> str:
+    return value
+
+
+def _list(value: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in value.split(",") if part.strip())
+
+
+def _port(value: str) -> int:
+    port = int(value)
+    if not 0 <= port <= 65535:
+        raise ValueError("a port is 0 to 65535")
+    return port
+
+
+def _positive(value: str) -> int:
+    number = int(value)
+    if number <= 0:
+        raise ValueError("a whole number above 0 is needed")
+    return number
+
+
+def _url(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("an address starting with http:// or https:// is needed")
+    return value.rstrip("/")
+
+
+def _secret_key(value: str) -> str:
+    if len(value) < 32:
+        raise ValueError("32 characters or more are needed")
+    return value
+
+
+def _level(value: str) -> str:
+    if value.upper() not in ("DEBUG", "INFO", "WARNING", "ERROR"):
+        raise ValueError("DEBUG, INFO, WARNING or ERROR is needed")
+    return value.upper()
+
+
+def _sources(value: str) -> tuple[tuple[str, str], ...]:
+    pairs = []
+    for part in _list(value):
+        kind, _, url = part.partition("=")
+        if kind not in ("gitbook", "website", "blog") or not url:
+            raise ValueError("kind=URL pairs are needed, where kind is gitbook, website or blog")
+        pairs.append((kind, url))
+    return tuple(pairs)
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One setting. `default` is None where it is worked out from the others, or is simply absent."""
+
+    name: str
+    parse: Callable[[str], Any]
+    default: Any
+    sentence: str
+    secret: bool = False
+
+
+KEYS = (
+    Key("PORT", _port, 8000, "The port Roost listens on."),
+    Key("HOST", _text, None, "The address Roost listens on: 127.0.0.1, or 0.0.0.0 on Cloud Run."),
+    Key("DATA_DIR", Path, REPOSITORY / "data", "The folder that holds everything Roost must not forget."),
+    Key("MODEL_DIR", Path, REPOSITORY / "build" / "minilm", "The folder of the embedding model."),
+    Key("FRONTEND_DIR", Path, REPOSITORY / "frontend" / "dist", "The folder of the built web page."),
+    Key("SECRET_KEY", _secret_key, None, "Encrypts tokens; made and kept in DATA_DIR when not set.", secret=True),
+    Key("SECRET_KEY_PREVIOUS", _secret_key, None, "The key before the last exchange; still opens old tokens.", secret=True),
+    Key("PUBLIC_URL", _url, None, "The address people use to reach Roost, when it is not this machine's own."),
+    Key("OWNER_EMAILS", _list, (), "Who owns this installation."),
+    Key("DAILY_QUESTIONS_PER_PERSON", _positive, 200, "Written answers a person may get a day; then quoted passages."),
+    Key("DAILY_TOKENS_PER_BOT", _positive, None, "Tokens of written answers a bot may use a day; then quoted passages."),
+    Key("OPENAI_API_KEY", _text, None, "The key of the endpoint that writes answers.", secret=True),
+    Key("OPENAI_BASE_URL", _url, "https://api.openai.com/v1", "Any OpenAI-compatible endpoint."),
+    Key("OPENAI_MODEL", _text, "gpt-4o", "The model that writes answers."),
+    Key("KNOWLEDGE_SOURCES", _sources, (), "Sources added at the first start: gitbook=URL,website=URL,blog=URL."),
+    Key("SCRAPE_INTERVAL_S", _positive, 600, "Seconds between two crawls of a website."),
+    Key("ALLOW_PRIVATE_SOURCES", _list, (), "Private hosts that may be crawled: host, or host:port."),
+    Key("STREAMS_PER_PERSON", _positive, 32, "Open streams a person may have."),
+    Key("TELEGRAM_API_BASE_URL", _url, "https://api.telegram.org", "A self-hosted Bot API server, without /bot."),
+    Key("K_SERVICE", _text, None, "Set by Cloud Run: the service's name."),
+    Key("K_REVISION", _text, None, "Set by Cloud Run: the revision's name."),
+    Key("LOG_LEVEL", _level, "INFO", "DEBUG, INFO, WARNING or ERROR."),
+)
+
+# What this version cannot honour must not be passed over in silence: somebody relies on it.
+NOT_YET = ("GCS_BUCKET_NAME", "BUCKET_DIR", "DATABASE_TIERS", "CHROMA_HOST")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The settings of one process. Field names are the keys in lower case."""
+
+    port: int
+    host: str
+    data_dir: Path
+    model_dir: Path
+    frontend_dir: Path
+    secret_key: str | None
+    secret_key_previous: str | None
+    public_url: str | None
+    owner_emails: tuple[str, ...]
+    daily_questions_per_person: int
+    daily_tokens_per_bot: int | None
+    openai_api_key: str | None
+    openai_base_url: str
+    openai_model: str
+    knowledge_sources: tuple[tuple[str, str], ...]
+    scrape_interval_s: int
+    allow_private_sources: tuple[str, ...]
+    streams_per_person: int
+    telegram_api_base_url: str
+    k_service: str | None
+    k_revision: str | None
+    log_level: str
+
+    @property
+    def on_cloud_run(self) -> bool:
+        return self.k_service is not None
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str]) -> Settings:
+        """Raises SettingsError, naming the key and the remedy, for a value that cannot be used. An empty value counts as not set."""
+        for name in NOT_YET:
+            if environ.get(name):
+                raise SettingsError(f"{name} is set, but this version of Roost cannot use it. Unset it to start.", field=name)
+        values = {key.name.lower(): _value(key, environ) for key in KEYS}
+        values["host"] = values["host"] or ("0.0.0.0" if values["k_service"] else "127.0.0.1")  # noqa: S104 - a container is reached from outside
+        values["data_dir"] = values["data_dir"].expanduser().resolve()
+        settings = cls(**values)
+        if settings.on_cloud_run and not settings.owner_emails:
+            raise SettingsError("OWNER_EMAILS is not set. Set it to your e-mail address: on Cloud Run nobody else can own Roost.")
+        return settings
+
+
+def read_environment() -> dict[str, str]:
+    """The process's environment over a `.env` file beside api.py or at the repository's root."""
+    merged: dict[str, str] = {}
+    for folder in (REPOSITORY, REPOSITORY / "cloud" / "backend"):
+        path = folder / ".env"
+        if path.is_file():
+            from dotenv import dotenv_values
+
+            merged.update({name: value for name, value in dotenv_values(path).items() if value is not None})
+    merged.update(os.environ)
+    return merged
+
+
+def _value(key: Key, environ: Mapping[str, str]) -> Any:
+    raw = environ.get(key.name, "").strip()
+    if not raw:
+        return key.default
+    try:
+        return key.parse(raw)
+    except ValueError as error:
+        shown = "its value" if key.secret else repr(raw)
+        raise SettingsError(f"{key.name} cannot be used: {shown}, {error}. {key.sentence}", field=key.name) from error

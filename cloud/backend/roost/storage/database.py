@@ -1,0 +1,234 @@
+"""One door for writes: a SQLite file with one writer thread, group commit, and read-only readers.
+
+Connection-per-thread writers starve each other, for SQLite's busy handler is unfair; grouped behind one thread,
+many small writes share one commit. A caller is answered only after COMMIT.
+"""
+
+from __future__ import annotations
+
+import queue
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Literal, TypeVar, cast
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.exc import DatabaseError
+from sqlalchemy.pool import NullPool, QueuePool
+
+from roost.errors import DatabaseUnreadable, Unavailable
+from roost.storage.migrations import migrate
+
+T = TypeVar("T")
+
+QUEUE_LIMIT = 10_000
+BATCH_LIMIT = 256
+QUEUE_TIMEOUT_S = 5.0
+READERS_KEPT = 8
+READERS_AT_MOST = 128
+CHECKPOINT_AT_BYTES = 4 * 1024 * 1024
+
+Synchronous = Literal["FULL", "NORMAL"]
+
+
+class _Write:
+    """A queued write and the place where its caller waits."""
+
+    __slots__ = ("outcome", "run")
+
+    def __init__(self, run: Callable[[Connection], Any]) -> None:
+        self.run = run
+        self.outcome: Future[Any] = Future()
+
+
+class Database:
+    """A SQLite file. `open()` migrates it and starts the writer; `close()` drains the queue and checkpoints.
+
+    `synchronous` is FULL on a real disk and NORMAL where the disk is memory.
+    """
+
+    def __init__(self, path: Path, name: str, synchronous: Synchronous = "FULL") -> None:
+        self.path = path
+        self.name = name
+        self._synchronous = synchronous
+        self._queue: queue.Queue[_Write | None] = queue.Queue(QUEUE_LIMIT)
+        self._gate = threading.Lock()
+        self._opened = False
+        self._writer_engine = self._engine(query_only=False)
+        self._reader_engine = self._engine(query_only=True)
+        self._writer = threading.Thread(target=self._write_loop, name=f"writer-{name}", daemon=True)
+
+    def open(self) -> None:
+        """Brings the file to the newest schema and starts the writer.
+
+        Raises SchemaTooNew for a file of a newer Roost, DatabaseUnreadable for one that is not SQLite or is damaged.
+        """
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with self._translated(), self._writer_engine.connect() as db:
+            migrate(db, self.name)
+        self._opened = True
+        self._writer.start()
+
+    def write(self, run: Callable[[Connection], T]) -> T:
+        """Runs `run` inside the writer's transaction and returns its result once that is committed.
+
+        An error of `run` undoes its own changes alone. Raises Unavailable when closed, overloaded, or when the disk is full:
+        then nothing of it is stored.
+        """
+        if threading.current_thread() is self._writer:
+            raise RuntimeError("a write must not wait for another write on the writer's own thread")
+        entry = _Write(run)
+        with self._gate:
+            if not self._opened:
+                raise Unavailable("Roost is starting or stopping. Try again in a moment.", retry_after_s=2)
+            try:
+                self._queue.put(entry, timeout=QUEUE_TIMEOUT_S)
+            except queue.Full as full:
+                raise Unavailable("Too many writes are waiting. Try again in a moment.", retry_after_s=2) from full
+        return cast(T, entry.outcome.result())
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A read-only connection that sees one consistent snapshot until the block ends."""
+        with self._translated(), self._reader_engine.connect() as db:
+            yield db
+
+    def close(self) -> None:
+        """Finishes what is queued, then moves the log into the file. May be called twice."""
+        with self._gate:
+            if not self._opened:
+                return
+            self._opened = False
+            self._queue.put(None)
+        self._writer.join()
+        self._reader_engine.dispose()
+        self._writer_engine.dispose()
+
+    def _write_loop(self) -> None:
+        with self._writer_engine.connect() as db:
+            closing = False
+            while not closing:
+                batch, closing = self._next_batch()
+                if batch:
+                    self._commit_together(db, batch)
+                    self._checkpoint(db, "PASSIVE", at_bytes=CHECKPOINT_AT_BYTES)
+            self._checkpoint(db, "TRUNCATE", at_bytes=1)
+
+    def _next_batch(self) -> tuple[list[_Write], bool]:
+        """Waits for a write, then takes whatever else waits already; True when the database closes."""
+        batch: list[_Write] = []
+        entry = self._queue.get()
+        while entry is not None:
+            batch.append(entry)
+            if len(batch) == BATCH_LIMIT:
+                return batch, False
+            try:
+                entry = self._queue.get_nowait()
+            except queue.Empty:
+                return batch, False
+        return batch, True
+
+    def _commit_together(self, db: Connection, batch: list[_Write]) -> None:
+        results: list[tuple[_Write, Any]] = []
+        try:
+            with self._translated(), db.begin():
+                for entry in batch:
+                    nested = db.begin_nested()
+                    try:
+                        result = entry.run(db)
+                        nested.commit()
+                    except BaseException as error:  # the caller's own error, handed back to its thread - not ours to judge
+                        if not nested.is_active:
+                            raise
+                        nested.rollback()
+                        entry.outcome.set_exception(_translate(error, self.path))
+                    else:
+                        results.append((entry, result))
+        except BaseException as error:  # the commit failed, so nothing of the batch is stored - every caller is told
+            for entry in batch:
+                if not entry.outcome.done():
+                    entry.outcome.set_exception(error)
+            return
+        for entry, result in results:
+            entry.outcome.set_result(result)
+
+    def _checkpoint(self, db: Connection, mode: str, at_bytes: int) -> None:
+        """The writer does every checkpoint: SQLite up to 3.51.2 can corrupt a file that two connections checkpoint at once."""
+        wal = self.path.with_name(self.path.name + "-wal")
+        try:
+            if wal.stat().st_size >= at_bytes:
+                driver = cast(sqlite3.Connection, db.connection.driver_connection)
+                driver.execute(f"PRAGMA wal_checkpoint({mode})")
+        except (FileNotFoundError, sqlite3.OperationalError):
+            # A full disk or a busy reader only postpones the checkpoint: the log keeps every committed row.
+            return
+
+    def _engine(self, *, query_only: bool) -> Engine:
+        def connect() -> sqlite3.Connection:
+            # isolation_level None: the driver must not begin transactions of its own, SQLAlchemy's events do.
+            driver = sqlite3.connect(self.path, timeout=10, isolation_level=None, check_same_thread=False)
+            try:
+                driver.execute("PRAGMA journal_mode=WAL")
+                driver.execute(f"PRAGMA synchronous={self._synchronous}")
+                driver.execute("PRAGMA wal_autocheckpoint=0")
+                driver.execute("PRAGMA foreign_keys=ON")
+                driver.execute("PRAGMA cache_size=-1024")
+                driver.execute(f"PRAGMA query_only={int(query_only)}")
+            except sqlite3.Error:
+                driver.close()
+                raise
+            return driver
+
+        if query_only:
+            engine = create_engine(
+                "sqlite://",
+                creator=connect,
+                poolclass=QueuePool,
+                hide_parameters=True,
+                pool_size=READERS_KEPT,
+                max_overflow=READERS_AT_MOST - READERS_KEPT,
+                pool_timeout=QUEUE_TIMEOUT_S,
+            )
+        else:
+            engine = create_engine("sqlite://", creator=connect, poolclass=NullPool, hide_parameters=True)
+        begin = "BEGIN" if query_only else "BEGIN IMMEDIATE"
+
+        @event.listens_for(engine, "begin")
+        def _begin(db: Connection) -> None:
+            db.exec_driver_sql(begin)
+
+        return engine
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except (DatabaseError, sqlite3.DatabaseError) as error:
+            raise _translate(error, self.path) from error
+
+
+def _translate(error: BaseException, path: Path) -> BaseException:
+    """SQLite's words for what a person can mend, in ours; any other error stays as it is."""
+    if not isinstance(error, DatabaseError | sqlite3.DatabaseError):
+        return error
+    words = str(error)
+    if "database or disk is full" in words or "disk I/O error" in words:
+        full = Unavailable(
+            f"{path.name} cannot grow: the disk is full or failing. Free some space; nothing already saved is lost.",
+            code="disk_full",
+            retry_after_s=10,
+        )
+        full.__cause__ = error
+        return full
+    if "file is not a database" in words or "malformed" in words:
+        return DatabaseUnreadable(
+            f"{path.name} is damaged or not a SQLite file. Put a good copy in its place, or move it away to start anew."
+        )
+    if "readonly database" in words:
+        return Unavailable(f"{path.name} is read-only. Make it writable for Roost's user.", code="read_only", retry_after_s=30)
+    return error
+
+

@@ -1,0 +1,91 @@
+"""Secrets at rest: AES-256-GCM under a key stretched from SECRET_KEY, bound to the row they belong to."""
+
+from __future__ import annotations
+
+import base64
+import os
+import secrets
+from pathlib import Path
+
+from roost.errors import DecryptionRefused
+
+FORMAT = b"\x01"
+NONCE_BYTES = 12
+KEY_ID_BYTES = 4
+SECRET_KEY_FILE = "secret.key"
+
+
+class Cipher:
+    """Seals text for one row of one table. A ciphertext copied to another row, or sealed under another key, is refused.
+
+    `previous` opens what was sealed before the key was exchanged; sealing always uses `current`.
+    """
+
+    def __init__(self, current: str, previous: str | None = None) -> None:
+        self._current = _stretch(current)
+        self._keys = {_key_id(key): key for key in (_stretch(previous) if previous else self._current, self._current)}
+
+    def seal(self, plaintext: str, place: str) -> str:
+        """`place` names the row, for example `bot_configs/<bot_id>/token`; the same is needed to open."""
+        from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+        nonce = secrets.token_bytes(NONCE_BYTES)
+        sealed = AESGCM(self._current).encrypt(nonce, plaintext.encode(), place.encode())
+        return base64.urlsafe_b64encode(FORMAT + _key_id(self._current) + nonce + sealed).decode()
+
+    def open(self, ciphertext: str, place: str) -> str:
+        """The inverse of `seal`. Raises DecryptionRefused."""
+        from cryptography.exceptions import InvalidTag
+        from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+        refusal = DecryptionRefused(
+            "A stored secret cannot be decrypted. Restore the SECRET_KEY it was saved under, or enter it again."
+        )
+        try:
+            sealed = base64.urlsafe_b64decode(ciphertext.encode())
+        except ValueError as error:
+            raise refusal from error
+        start = len(FORMAT) + KEY_ID_BYTES
+        key = self._keys.get(sealed[len(FORMAT) : start])
+        if sealed[: len(FORMAT)] != FORMAT or key is None:
+            raise refusal
+        nonce, body = sealed[start : start + NONCE_BYTES], sealed[start + NONCE_BYTES :]
+        try:
+            return AESGCM(key).decrypt(nonce, body, place.encode()).decode()
+        except InvalidTag as error:
+            raise refusal from error
+
+
+def load_or_create_secret_key(data_dir: Path) -> str:
+    """The installation's own key, made at the first start: a file only its owner can read, whole or absent."""
+    path = data_dir / SECRET_KEY_FILE
+    try:
+        return path.read_text("utf-8").strip()
+    except FileNotFoundError:
+        pass
+    fresh = secrets.token_urlsafe(48)
+    partial = path.with_suffix(".partial")
+    partial.unlink(missing_ok=True)
+    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(fresh + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+    partial.replace(path)
+    return fresh
+
+
+def _stretch(secret_key: str) -> bytes:
+    """RFC 5869 HKDF-SHA256. No salt: SECRET_KEY is random or long, and every container must derive the same key."""
+    from cryptography.hazmat.primitives.hashes import SHA256
+    from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+    return HKDF(SHA256(), length=32, salt=None, info=b"roost secrets at rest v1").derive(secret_key.encode())
+
+
+def _key_id(key: bytes) -> bytes:
+    from cryptography.hazmat.primitives.hashes import SHA256, Hash
+
+    digest = Hash(SHA256())
+    digest.update(b"roost key id" + key)
+    return digest.finalize()[:KEY_ID_BYTES]
