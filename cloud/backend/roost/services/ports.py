@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from roost.domain.answers import AnswerEvent, Question
+from roost.domain.bots import BotIdentity
 from roost.domain.documents import CrawlProgress, ExtractedPage, PageRecord, Retrieval, Source
 
 
@@ -73,4 +75,18 @@ class Retriever(Protocol):
         limit: int = 8,
     ) -> Retrieval:
         """The passages that answer `question`, best first. `previous` is the user turn before, for follow-ups that name nothing."""
+        ...
+
+
+class Answerer(Protocol):
+    def answer(self, question: Question, stopped: Callable[[], bool]) -> Iterator[AnswerEvent]:
+        """Makes an answer: SourcesFound, then text, then exactly one Finished, also when the endpoint fails or `stopped()` turns true."""
+        ...
+
+
+class ChatPlatform(Protocol):
+    """One platform's registry of bots: who is behind a token."""
+
+    def identify(self, token: str) -> BotIdentity:
+        """Asks the platform. Raises RemoteRejected with the platform's answer for a wrong token, RemoteUnreachable otherwise."""
         ...

@@ -1,0 +1,92 @@
+"""Questions, and answers with the passages they rest on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One message of a conversation's context. `role` is user or assistant."""
+
+    role: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerSettings:
+    """How answers are made for one bot: None falls back to the installation's own. `system_prompt` is a template's key or text."""
+
+    bot_id: str | None = None
+    system_prompt: str = "default"
+    model: str | None = None
+    base_url: str | None = None
+    api_key: str | None = None
+    source_ids: tuple[str, ...] | None = None
+
+    def __repr__(self) -> str:
+        return f"AnswerSettings(bot_id={self.bot_id!r}, model={self.model!r})"
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """`context` holds the turns before this one, oldest first. `person` is whom daily limits count, for example `telegram:42`."""
+
+    text: str
+    person: str
+    platform: str
+    settings: AnswerSettings
+    context: tuple[Turn, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Citation:
+    """`n` is the number in the text; `url` carries the heading's anchor; `text` is the passage."""
+
+    n: int
+    title: str
+    url: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """`model` is None when the answer is quoted passages; `notice` says why a written answer was not to be had.
+
+    A refusal has no citations; `nearest` are the closest pages it offers instead.
+    """
+
+    text: str
+    citations: tuple[Citation, ...]
+    nearest: tuple[Citation, ...]
+    refused: bool
+    model: str | None
+    notice: str | None
+    tokens_used: int
+
+
+@dataclass(frozen=True, slots=True)
+class SourcesFound:
+    """The numbered passages an answer may cite: comes first."""
+
+    citations: tuple[Citation, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TextAdded:
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class TextReplaced:
+    """What was streamed so far is void (the endpoint died); this is the text from here on."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    answer: Answer
+
+
+AnswerEvent = SourcesFound | TextAdded | TextReplaced | Finished
