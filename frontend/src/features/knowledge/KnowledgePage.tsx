@@ -1,0 +1,5 @@
+import { Page } from '../../ui/Page';
+
+export function KnowledgePage() {
+  return <Page title="Knowledge">{null}</Page>;
+}

@@ -1,0 +1,33 @@
+import { type ReactNode, useEffect } from 'react';
+
+/** Heading, actions and body of a page; sets the document's title. */
+export function Page({
+  title,
+  actions,
+  children,
+  wide = false,
+}: {
+  title: string;
+  actions?: ReactNode;
+  children: ReactNode;
+  wide?: boolean;
+}) {
+  useTitle(title);
+  return (
+    <div
+      className={`mx-auto flex w-full min-w-0 flex-col gap-5 px-4 py-5 sm:px-8 sm:py-8 ${wide ? 'max-w-6xl' : 'max-w-4xl'}`}
+    >
+      <header className="flex flex-wrap items-center justify-between gap-3">
+        <h1 className="min-w-0 text-xl font-semibold leading-tight break-words">{title}</h1>
+        {actions ? <div className="flex flex-wrap gap-2">{actions}</div> : null}
+      </header>
+      {children}
+    </div>
+  );
+}
+
+export function useTitle(title: string): void {
+  useEffect(() => {
+    document.title = `${title} · Roost`;
+  }, [title]);
+}
