@@ -62,7 +62,7 @@ def timestamp(moment: datetime) -> str:
 
 def parse_timestamp(text: str) -> datetime:
     """The inverse of `timestamp`. Raises ValueError on anything that is not an aware RFC 3339 time."""
-    moment = datetime.fromisoformat(text.replace("Z", "+00:00"))
+    moment = datetime.fromisoformat(text)
     if moment.tzinfo is None:
         raise ValueError(f"{text!r} carries no time zone")
     return moment.astimezone(UTC)

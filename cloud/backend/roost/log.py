@@ -54,7 +54,9 @@ class _JsonFormatter(logging.Formatter):
 
 
 def configure(level: str, *, as_json: bool, stream: TextIO | None = None) -> None:
-    """Sends every logger of the process to one stream (stderr). Client libraries speak from WARNING up: their INFO lines hold tokens."""
+    """Sends every logger of the process to one stream (stderr). Client libraries speak from WARNING up:
+    their INFO lines hold tokens.
+    """
     handler = logging.StreamHandler(stream or sys.stderr)
     handler.setFormatter(_JsonFormatter() if as_json else _ReadableFormatter())
     root = logging.getLogger()

@@ -82,20 +82,54 @@ KEYS = (
     Key("DATA_DIR", Path, REPOSITORY / "data", "The folder that holds everything Roost must not forget."),
     Key("MODEL_DIR", Path, REPOSITORY / "build" / "minilm", "The folder of the embedding model."),
     Key("FRONTEND_DIR", Path, REPOSITORY / "frontend" / "dist", "The folder of the built web page."),
-    Key("SECRET_KEY", _secret_key, None, "Encrypts tokens; made and kept in DATA_DIR when not set.", secret=True),
-    Key("SECRET_KEY_PREVIOUS", _secret_key, None, "The key before the last exchange; still opens old tokens.", secret=True),
-    Key("PUBLIC_URL", _url, None, "The address people use to reach Roost, when it is not this machine's own."),
+    Key(
+        "SECRET_KEY",
+        _secret_key,
+        None,
+        "Encrypts tokens; made and kept in DATA_DIR when not set.",
+        secret=True,
+    ),
+    Key(
+        "SECRET_KEY_PREVIOUS",
+        _secret_key,
+        None,
+        "The key before the last exchange; still opens old tokens.",
+        secret=True,
+    ),
+    Key(
+        "PUBLIC_URL", _url, None, "The address people use to reach Roost, when it is not this machine's own."
+    ),
     Key("OWNER_EMAILS", _list, (), "Who owns this installation."),
-    Key("DAILY_QUESTIONS_PER_PERSON", _positive, 200, "Written answers a person may get a day; then quoted passages."),
-    Key("DAILY_TOKENS_PER_BOT", _positive, None, "Tokens of written answers a bot may use a day; then quoted passages."),
+    Key(
+        "DAILY_QUESTIONS_PER_PERSON",
+        _positive,
+        200,
+        "Written answers a person may get a day; then quoted passages.",
+    ),
+    Key(
+        "DAILY_TOKENS_PER_BOT",
+        _positive,
+        None,
+        "Tokens of written answers a bot may use a day; then quoted passages.",
+    ),
     Key("OPENAI_API_KEY", _text, None, "The key of the endpoint that writes answers.", secret=True),
     Key("OPENAI_BASE_URL", _url, "https://api.openai.com/v1", "Any OpenAI-compatible endpoint."),
     Key("OPENAI_MODEL", _text, "gpt-4o", "The model that writes answers."),
-    Key("KNOWLEDGE_SOURCES", _sources, (), "Sources added at the first start: gitbook=URL,website=URL,blog=URL."),
+    Key(
+        "KNOWLEDGE_SOURCES",
+        _sources,
+        (),
+        "Sources added at the first start: gitbook=URL,website=URL,blog=URL.",
+    ),
     Key("SCRAPE_INTERVAL_S", _positive, 600, "Seconds between two crawls of a website."),
     Key("ALLOW_PRIVATE_SOURCES", _list, (), "Private hosts that may be crawled: host, or host:port."),
     Key("STREAMS_PER_PERSON", _positive, 32, "Open streams a person may have."),
-    Key("TELEGRAM_API_BASE_URL", _url, "https://api.telegram.org", "A self-hosted Bot API server, without /bot."),
+    Key(
+        "TELEGRAM_API_BASE_URL",
+        _url,
+        "https://api.telegram.org",
+        "A self-hosted Bot API server, without /bot.",
+    ),
     Key("K_SERVICE", _text, None, "Set by Cloud Run: the service's name."),
     Key("K_REVISION", _text, None, "Set by Cloud Run: the revision's name."),
     Key("LOG_LEVEL", _level, "INFO", "DEBUG, INFO, WARNING or ERROR."),
@@ -138,16 +172,23 @@ class Settings:
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> Settings:
-        """Raises SettingsError, naming the key and the remedy, for a value that cannot be used. An empty value counts as not set."""
+        """Raises SettingsError, naming the key and the remedy, for a value that cannot be used. An empty
+        value counts as not set.
+        """
         for name in NOT_YET:
             if environ.get(name):
-                raise SettingsError(f"{name} is set, but this version of Roost cannot use it. Unset it to start.", field=name)
+                raise SettingsError(
+                    f"{name} is set, but this version of Roost cannot use it. Unset it to start.", field=name
+                )
         values = {key.name.lower(): _value(key, environ) for key in KEYS}
         values["host"] = values["host"] or ("0.0.0.0" if values["k_service"] else "127.0.0.1")  # noqa: S104 - a container is reached from outside
         values["data_dir"] = values["data_dir"].expanduser().resolve()
         settings = cls(**values)
         if settings.on_cloud_run and not settings.owner_emails:
-            raise SettingsError("OWNER_EMAILS is not set. Set it to your e-mail address: on Cloud Run nobody else can own Roost.")
+            raise SettingsError(
+                "OWNER_EMAILS is not set. Set it to your e-mail address: "
+                "on Cloud Run nobody else can own Roost."
+            )
         return settings
 
 
@@ -172,4 +213,6 @@ def _value(key: Key, environ: Mapping[str, str]) -> Any:
         return key.parse(raw)
     except ValueError as error:
         shown = "its value" if key.secret else repr(raw)
-        raise SettingsError(f"{key.name} cannot be used: {shown}, {error}. {key.sentence}", field=key.name) from error
+        raise SettingsError(
+            f"{key.name} cannot be used: {shown}, {error}. {key.sentence}", field=key.name
+        ) from error

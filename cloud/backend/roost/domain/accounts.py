@@ -14,7 +14,9 @@ class Role(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """A signed-in person. Guests have the chat only; owners see all bots and members, never other people's conversations."""
+    """A signed-in person. Guests have the chat only; owners see all bots and members, never other people's
+    conversations.
+    """
 
     id: str
     name: str

@@ -15,7 +15,9 @@ class Turn:
 
 @dataclass(frozen=True, slots=True)
 class AnswerSettings:
-    """How answers are made for one bot: None falls back to the installation's own. `system_prompt` is a template's key or text."""
+    """How answers are made for one bot: None falls back to the installation's own. `system_prompt` is a
+    template's key or text.
+    """
 
     bot_id: str | None = None
     system_prompt: str = "default"
@@ -30,7 +32,9 @@ class AnswerSettings:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """`context` holds the turns before this one, oldest first. `person` is whom daily limits count, for example `telegram:42`."""
+    """`context` holds the turns before this one, oldest first. `person` is whom daily limits count, for
+    example `telegram:42`.
+    """
 
     text: str
     person: str
@@ -51,7 +55,8 @@ class Citation:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """`model` is None when the answer is quoted passages; `notice` says why a written answer was not to be had.
+    """`model` is None when the answer is quoted passages; `notice` says why a written answer was not to be
+    had.
 
     A refusal has no citations; `nearest` are the closest pages it offers instead.
     """

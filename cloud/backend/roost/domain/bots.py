@@ -66,7 +66,9 @@ class Bot:
 
 @dataclass(frozen=True, slots=True)
 class Observed:
-    """What the supervisor sees: `reason` says, for people, why a bot is not simply running; `last_contact_at` is the last successful poll."""
+    """What the supervisor sees: `reason` says, for people, why a bot is not simply running;
+    `last_contact_at` is the last successful poll.
+    """
 
     status: Status
     reason: str | None

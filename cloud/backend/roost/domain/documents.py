@@ -29,7 +29,9 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """A heading and what stands under it up to the next heading, as markdown. Level 0 holds what precedes the first heading."""
+    """A heading and what stands under it up to the next heading, as markdown. Level 0 holds what precedes
+    the first heading.
+    """
 
     level: int
     heading: str
@@ -109,7 +111,9 @@ class Chunk:
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """A chunk as a question's result. `url` carries the heading's anchor; `score` is in 0..1, higher is better."""
+    """A chunk as a question's result. `url` carries the heading's anchor; `score` is in 0..1, higher is
+    better.
+    """
 
     chunk_id: str
     source_id: str

@@ -16,7 +16,9 @@ def heading_slug(heading: str) -> str:
 
 
 def heading_slugs(headings: Iterable[str]) -> list[str]:
-    """The slugs of one page's headings in order; a repeated one gets `-1`, `-2` and so on, so that each is unique."""
+    """The slugs of one page's headings in order; a repeated one gets `-1`, `-2` and so on, so that each is
+    unique.
+    """
     taken: set[str] = set()
     slugs = []
     for heading in headings:

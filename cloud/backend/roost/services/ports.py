@@ -1,4 +1,6 @@
-"""What the use cases need from the outside world. Adapters implement these; tests bring real servers or small fakes."""
+"""What the use cases need from the outside world. Adapters implement these; tests bring real servers or
+small fakes.
+"""
 
 from __future__ import annotations
 
@@ -51,12 +53,16 @@ class Crawler(Protocol):
         report: Callable[[CrawlProgress], None],
         cancelled: Callable[[], bool],
     ) -> Iterator[CrawlEvent]:
-        """Yields an event a page, as it is read. Ends early once `cancelled()`; raises RemoteError or AddressRefused when nothing could be read."""
+        """Yields an event a page, as it is read. Ends early once `cancelled()`; raises RemoteError or
+        AddressRefused when nothing could be read.
+        """
         ...
 
 
 class PageIndex(Protocol):
-    """Turns pages into searchable chunks. Lexical search sees a change when the call returns; vectors follow."""
+    """Turns pages into searchable chunks. Lexical search sees a change when the call returns; vectors
+    follow.
+    """
 
     def replace(self, source_id: str, changed: Sequence[ExtractedPage], removed_urls: Sequence[str]) -> None:
         """Re-chunks the changed pages and drops the removed ones, in one transaction."""
@@ -74,13 +80,17 @@ class Retriever(Protocol):
         source_ids: Sequence[str] | None = None,
         limit: int = 8,
     ) -> Retrieval:
-        """The passages that answer `question`, best first. `previous` is the user turn before, for follow-ups that name nothing."""
+        """The passages that answer `question`, best first. `previous` is the user turn before, for follow-
+        ups that name nothing.
+        """
         ...
 
 
 class Answerer(Protocol):
     def answer(self, question: Question, stopped: Callable[[], bool]) -> Iterator[AnswerEvent]:
-        """Makes an answer: SourcesFound, then text, then exactly one Finished, also when the endpoint fails or `stopped()` turns true."""
+        """Makes an answer: SourcesFound, then text, then exactly one Finished, also when the endpoint fails
+        or `stopped()` turns true.
+        """
         ...
 
 
@@ -88,5 +98,7 @@ class ChatPlatform(Protocol):
     """One platform's registry of bots: who is behind a token."""
 
     def identify(self, token: str) -> BotIdentity:
-        """Asks the platform. Raises RemoteRejected with the platform's answer for a wrong token, RemoteUnreachable otherwise."""
+        """Asks the platform. Raises RemoteRejected with the platform's answer for a wrong token,
+        RemoteUnreachable otherwise.
+        """
         ...

@@ -1,6 +1,7 @@
 """One door for writes: a SQLite file with one writer thread, group commit, and read-only readers.
 
-Connection-per-thread writers starve each other, for SQLite's busy handler is unfair; grouped behind one thread,
+Connection-per-thread writers starve each other, for SQLite's busy handler is unfair; grouped behind one
+thread,
 many small writes share one commit. A caller is answered only after COMMIT.
 """
 
@@ -64,7 +65,8 @@ class Database:
     def open(self) -> None:
         """Brings the file to the newest schema and starts the writer.
 
-        Raises SchemaTooNew for a file of a newer Roost, DatabaseUnreadable for one that is not SQLite or is damaged.
+        Raises SchemaTooNew for a file of a newer Roost, DatabaseUnreadable for one that is not SQLite or is
+        damaged.
         """
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with self._translated(), self._writer_engine.connect() as db:
@@ -75,8 +77,9 @@ class Database:
     def write(self, run: Callable[[Connection], T]) -> T:
         """Runs `run` inside the writer's transaction and returns its result once that is committed.
 
-        An error of `run` undoes its own changes alone. Raises Unavailable when closed, overloaded, or when the disk is full:
-        then nothing of it is stored.
+        An error of `run` undoes its own changes alone. Raises Unavailable when closed, overloaded, or when
+        the disk is full: then
+        nothing of it is stored.
         """
         if threading.current_thread() is self._writer:
             raise RuntimeError("a write must not wait for another write on the writer's own thread")
@@ -87,7 +90,9 @@ class Database:
             try:
                 self._queue.put(entry, timeout=QUEUE_TIMEOUT_S)
             except queue.Full as full:
-                raise Unavailable("Too many writes are waiting. Try again in a moment.", retry_after_s=2) from full
+                raise Unavailable(
+                    "Too many writes are waiting. Try again in a moment.", retry_after_s=2
+                ) from full
         return cast(T, entry.outcome.result())
 
     @contextmanager
@@ -140,14 +145,15 @@ class Database:
                     try:
                         result = entry.run(db)
                         nested.commit()
-                    except BaseException as error:  # the caller's own error, handed back to its thread - not ours to judge
-                        if not nested.is_active:
+                    except BaseException as error:
+                        if not _in_transaction(db):
+                            # SQLite answers a full disk by undoing the whole transaction, savepoints and all.
                             raise
                         nested.rollback()
                         entry.outcome.set_exception(_translate(error, self.path))
                     else:
                         results.append((entry, result))
-        except BaseException as error:  # the commit failed, so nothing of the batch is stored - every caller is told
+        except BaseException as error:  # noqa: BLE001 - nothing of the batch is stored, every caller is told
             for entry in batch:
                 if not entry.outcome.done():
                     entry.outcome.set_exception(error)
@@ -156,7 +162,9 @@ class Database:
             entry.outcome.set_result(result)
 
     def _checkpoint(self, db: Connection, mode: str, at_bytes: int) -> None:
-        """The writer does every checkpoint: SQLite up to 3.51.2 can corrupt a file that two connections checkpoint at once."""
+        """The writer does every checkpoint: SQLite up to 3.51.2 can corrupt a file that two connections
+        checkpoint at once.
+        """
         wal = self.path.with_name(self.path.name + "-wal")
         try:
             if wal.stat().st_size >= at_bytes:
@@ -210,6 +218,10 @@ class Database:
             raise _translate(error, self.path) from error
 
 
+def _in_transaction(db: Connection) -> bool:
+    return cast(sqlite3.Connection, db.connection.driver_connection).in_transaction
+
+
 def _translate(error: BaseException, path: Path) -> BaseException:
     """SQLite's words for what a person can mend, in ours; any other error stays as it is."""
     if not isinstance(error, DatabaseError | sqlite3.DatabaseError):
@@ -217,7 +229,8 @@ def _translate(error: BaseException, path: Path) -> BaseException:
     words = str(error)
     if "database or disk is full" in words or "disk I/O error" in words:
         full = Unavailable(
-            f"{path.name} cannot grow: the disk is full or failing. Free some space; nothing already saved is lost.",
+            f"{path.name} cannot grow: the disk is full or failing. "
+            "Free some space; nothing already saved is lost.",
             code="disk_full",
             retry_after_s=10,
         )
@@ -225,10 +238,13 @@ def _translate(error: BaseException, path: Path) -> BaseException:
         return full
     if "file is not a database" in words or "malformed" in words:
         return DatabaseUnreadable(
-            f"{path.name} is damaged or not a SQLite file. Put a good copy in its place, or move it away to start anew."
+            f"{path.name} is damaged or not a SQLite file. "
+            "Put a good copy in its place, or move it away to start anew."
         )
     if "readonly database" in words:
-        return Unavailable(f"{path.name} is read-only. Make it writable for Roost's user.", code="read_only", retry_after_s=30)
+        return Unavailable(
+            f"{path.name} is read-only. Make it writable for Roost's user.",
+            code="read_only",
+            retry_after_s=30,
+        )
     return error
-
-

@@ -1,4 +1,6 @@
-"""A write that is sent again gives the first answer: the reply is stored under the caller's key in the write's own transaction."""
+"""A write that is sent again gives the first answer: the reply is stored under the caller's key in the
+write's own transaction.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +30,9 @@ class StoredReply:
 
 @dataclass(frozen=True, slots=True)
 class Once:
-    """One request that must have one effect: its scope, its key, what it asked for, and how its result is worded."""
+    """One request that must have one effect: its scope, its key, what it asked for, and how its result is
+    worded.
+    """
 
     person_id: str
     method: str
@@ -52,7 +56,8 @@ class Replayed(RoostError):
 def write_once(database: Database, once: Once | None, run: Callable[[Connection], T]) -> T:
     """Does `run` in the database's writer, and stores its rendered reply with it when the caller gave a key.
 
-    Raises Replayed when the same request was done before, InvalidInput when the key was used for another body.
+    Raises Replayed when the same request was done before, InvalidInput when the key was used for another
+    body.
     """
     if once is None:
         return database.write(run)
@@ -69,11 +74,14 @@ def write_once(database: Database, once: Once | None, run: Callable[[Connection]
 
 
 def find_reply(db: Connection, once: Once) -> StoredReply | None:
-    """The reply stored under this key. Raises InvalidInput (code idempotency_mismatch) when it was for another body."""
+    """The reply stored under this key. Raises InvalidInput (code idempotency_mismatch) when it was for
+    another body.
+    """
     row = db.execute(
         text(
             "SELECT body_sha256, status, body FROM idempotency"
-            " WHERE person_id = :person_id AND method = :method AND path = :path AND key = :key AND created_at >= :oldest"
+            " WHERE person_id = :person_id AND method = :method AND path = :path AND key = :key"
+            " AND created_at >= :oldest"
         ),
         {**_scope(once), "oldest": timestamp(once.at - KEPT)},
     ).one_or_none()
@@ -89,7 +97,9 @@ def find_reply(db: Connection, once: Once) -> StoredReply | None:
 
 def store_reply(db: Connection, once: Once, reply: StoredReply) -> None:
     """Keeps a reply for seven days, in place of an expired one, and forgets what is older."""
-    db.execute(text("DELETE FROM idempotency WHERE created_at < :oldest"), {"oldest": timestamp(once.at - KEPT)})
+    db.execute(
+        text("DELETE FROM idempotency WHERE created_at < :oldest"), {"oldest": timestamp(once.at - KEPT)}
+    )
     db.execute(
         text(
             "INSERT INTO idempotency (person_id, method, path, key, body_sha256, status, body, created_at)"

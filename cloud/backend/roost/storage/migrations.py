@@ -1,4 +1,6 @@
-"""Numbered schema changes, one folder of SQL a database. A released file is never edited; a newer schema is refused."""
+"""Numbered schema changes, one folder of SQL a database. A released file is never edited; a newer schema is
+refused.
+"""
 
 from __future__ import annotations
 
@@ -21,9 +23,13 @@ class Migration:
 
 
 def migrations(database: str) -> tuple[Migration, ...]:
-    """All schema changes of `database` ("bot_configs", "conversations", "knowledge"), in order, numbered from 1 without gaps."""
+    """All schema changes of `database` ("bot_configs", "conversations", "knowledge"), in order, numbered
+    from 1 without gaps.
+    """
     folder = resources.files("roost.storage").joinpath("sql", database)
-    files = sorted((file for file in folder.iterdir() if file.name.endswith(".sql")), key=lambda file: file.name)
+    files = sorted(
+        (file for file in folder.iterdir() if file.name.endswith(".sql")), key=lambda file: file.name
+    )
     found = tuple(Migration(int(file.name[:4]), file.name, file.read_text("utf-8")) for file in files)
     if [migration.number for migration in found] != list(range(1, len(found) + 1)):
         raise ValueError(f"the migrations of {database} are not numbered 1 to {len(found)}")
@@ -69,7 +75,8 @@ def inspect_file(path: str, database: str) -> None:
         driver.close()
     except sqlite3.DatabaseError as error:
         raise DatabaseUnreadable(
-            f"{path} cannot be read as a SQLite file ({error}). Put a good copy in its place, or move it away to start anew."
+            f"{path} cannot be read as a SQLite file ({error}). "
+            "Put a good copy in its place, or move it away to start anew."
         ) from error
     refuse_newer(database, current, len(migrations(database)))
 

@@ -12,18 +12,21 @@ from roost.errors import DecryptionRefused
 FORMAT = b"\x01"
 NONCE_BYTES = 12
 KEY_ID_BYTES = 4
-SECRET_KEY_FILE = "secret.key"
+SECRET_KEY_FILE = "secret.key"  # noqa: S105 - a file name
 
 
 class Cipher:
-    """Seals text for one row of one table. A ciphertext copied to another row, or sealed under another key, is refused.
+    """Seals text for one row of one table. A ciphertext copied to another row, or sealed under another key,
+    is refused.
 
     `previous` opens what was sealed before the key was exchanged; sealing always uses `current`.
     """
 
     def __init__(self, current: str, previous: str | None = None) -> None:
         self._current = _stretch(current)
-        self._keys = {_key_id(key): key for key in (_stretch(previous) if previous else self._current, self._current)}
+        self._keys = {
+            _key_id(key): key for key in (_stretch(previous) if previous else self._current, self._current)
+        }
 
     def seal(self, plaintext: str, place: str) -> str:
         """`place` names the row, for example `bot_configs/<bot_id>/token`; the same is needed to open."""
@@ -39,7 +42,8 @@ class Cipher:
         from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
         refusal = DecryptionRefused(
-            "A stored secret cannot be decrypted. Restore the SECRET_KEY it was saved under, or enter it again."
+            "A stored secret cannot be decrypted. "
+            "Restore the SECRET_KEY it was saved under, or enter it again."
         )
         try:
             sealed = base64.urlsafe_b64decode(ciphertext.encode())
@@ -76,7 +80,9 @@ def load_or_create_secret_key(data_dir: Path) -> str:
 
 
 def _stretch(secret_key: str) -> bytes:
-    """RFC 5869 HKDF-SHA256. No salt: SECRET_KEY is random or long, and every container must derive the same key."""
+    """RFC 5869 HKDF-SHA256. No salt: SECRET_KEY is random or long, and every container must derive the same
+    key.
+    """
     from cryptography.hazmat.primitives.hashes import SHA256
     from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 

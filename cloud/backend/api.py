@@ -1,0 +1,8 @@
+"""`python api.py` serves Roost on http://localhost:8000."""
+
+import sys
+
+from roost.bootstrap import serve
+
+if __name__ == "__main__":
+    sys.exit(serve())

@@ -1,0 +1,141 @@
+"""The order in which things start and stop, with a budget in seconds for every step of the stop."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from roost.clock import Clock
+from roost.errors import RoostError
+
+log = logging.getLogger("roost.lifecycle")
+
+RETRY_FIRST_S = 1.0
+RETRY_AT_MOST_S = 15.0
+DRAIN_BUDGET_S = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One thing to start, or to stop. `budget_s` is how long the others wait for it when stopping."""
+
+    name: str
+    run: Callable[[], None]
+    budget_s: float = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """`before_ready` in order, then requests are answered, then `after_ready`. Stopping: `at_once` side by
+    side, then, when the
+    last request has ended, `at_last` in order."""
+
+    before_ready: Sequence[Step]
+    after_ready: Sequence[Step]
+    at_once: Sequence[Step]
+    at_last: Sequence[Step]
+
+
+class Lifecycle:
+    """Runs a Plan. `stopping` is set first of all, so that every open stream wakes.
+
+    `ready` is called when requests may be answered; `not_ready` with the reason while a step fails.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        clock: Clock,
+        stopping: threading.Event,
+        ready: Callable[[], None],
+        not_ready: Callable[[str], None],
+    ) -> None:
+        self._plan = plan
+        self._clock = clock
+        self._stopping = stopping
+        self._ready = ready
+        self._not_ready = not_ready
+        self._started: list[str] = []
+        self._drained = threading.Event()
+        self._stopped = threading.Event()
+        self._stop_begun = threading.Lock()
+        self._starter = threading.Thread(target=self._start, name="start", daemon=True)
+
+    def start(self) -> None:
+        self._starter.start()
+
+    def begin_stop(self) -> None:
+        """Safe in a signal handler: only sets an event and starts a thread, once."""
+        if self._stop_begun.acquire(blocking=False):
+            self._stopping.set()
+            threading.Thread(target=self._stop, name="stop", daemon=True).start()
+
+    def drained(self) -> None:
+        self._drained.set()
+
+    def wait_stopped(self, timeout_s: float) -> bool:
+        return self._stopped.wait(timeout_s)
+
+    def _start(self) -> None:
+        for step in self._plan.before_ready:
+            if not self._run_until_done(step):
+                return
+        self._ready()
+        for step in self._plan.after_ready:
+            if not self._run_until_done(step):
+                return
+
+    def _run_until_done(self, step: Step) -> bool:
+        """A step that can be retried is, until it succeeds or the process stops; one that cannot keeps the
+        server not ready, saying why.
+        """
+        wait_s = RETRY_FIRST_S
+        while not self._stopping.is_set():
+            try:
+                step.run()
+            except RoostError as error:
+                log.error("Start: %s failed: %s", step.name, error.message)
+                self._not_ready(error.message)
+                if not error.retryable:
+                    return False
+                self._stopping.wait(wait_s)
+                wait_s = min(wait_s * 2, RETRY_AT_MOST_S)
+            except Exception:
+                log.exception("Start: %s failed", step.name)
+                self._not_ready("Roost could not start. The log says why.")
+                return False
+            else:
+                self._started.append(step.name)
+                return True
+        return False
+
+    def _stop(self) -> None:
+        began_s = self._clock.monotonic_s()
+        self._starter.join(DRAIN_BUDGET_S)
+        running = [(step, _in_background(step)) for step in self._plan.at_once]
+        for step, thread in running:
+            thread.join(max(0.0, step.budget_s - (self._clock.monotonic_s() - began_s)))
+            if thread.is_alive():
+                log.warning("Stop: %s took longer than %.0f s; going on without it", step.name, step.budget_s)
+        self._drained.wait(max(0.0, DRAIN_BUDGET_S - (self._clock.monotonic_s() - began_s)))
+        for step in self._plan.at_last:
+            thread = _in_background(step)
+            thread.join(step.budget_s)
+            if thread.is_alive():
+                log.error("Stop: %s did not finish in %.0f s", step.name, step.budget_s)
+        log.info("Stopped in %.1f s", self._clock.monotonic_s() - began_s)
+        self._stopped.set()
+
+
+def _in_background(step: Step) -> threading.Thread:
+    def run() -> None:
+        try:
+            step.run()
+        except Exception:
+            log.exception("Stop: %s failed", step.name)
+
+    thread = threading.Thread(target=run, name=f"stop-{step.name}", daemon=True)
+    thread.start()
+    return thread

@@ -1,0 +1,87 @@
+"""The folder that holds everything: made if missing, writable, and used by one process at a time."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import time
+from pathlib import Path
+from types import TracebackType
+
+from roost.errors import SettingsError, StorageError
+from roost.storage.migrations import inspect_file
+
+LOCK_FILE = "roost.lock"
+# A killed server's worker notices within a second that its parent is gone; only then is the lock free.
+LOCK_WAIT_S = 5.0
+REPLICATED = ("conversations", "bot_configs")
+CACHES = ("knowledge",)
+
+
+class DataFolder:
+    """Holds `roost.lock` from `take` until the process, and every process it forked, has ended."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._descriptor: int | None = None
+
+    def take(self) -> None:
+        """Raises SettingsError when the folder cannot be used, or another Roost uses it."""
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            descriptor = os.open(self.path / LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise SettingsError(
+                f"DATA_DIR {self.path} cannot be used: {error.strerror}. Make it a folder that Roost may write to."
+            ) from error
+        deadline_s = time.monotonic() + LOCK_WAIT_S
+        while not self._try_lock(descriptor):
+            if time.monotonic() > deadline_s:
+                os.close(descriptor)
+                raise SettingsError(
+                    f"Another Roost is using DATA_DIR {self.path}. Stop it first, or give this one a folder of its own."
+                )
+            time.sleep(0.1)
+        self._descriptor = descriptor
+
+    def inspect(self) -> None:
+        """Refuses database files that cannot be used, and sets a damaged cache aside.
+
+        Raises SchemaTooNew or DatabaseUnreadable for a file that must not be lost.
+        """
+        for name in REPLICATED:
+            path = self.path / f"{name}.db"
+            if path.exists():
+                inspect_file(str(path), name)
+        for name in CACHES:
+            path = self.path / f"{name}.db"
+            try:
+                if path.exists():
+                    inspect_file(str(path), name)
+            except StorageError:
+                for suffix in ("", "-wal", "-shm"):
+                    damaged = self.path / f"{name}.db{suffix}"
+                    if damaged.exists():
+                        damaged.replace(self.path / f"{name}.db{suffix}.damaged")
+
+    def release(self) -> None:
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+
+    def __enter__(self) -> DataFolder:
+        self.take()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.release()
+
+    @staticmethod
+    def _try_lock(descriptor: int) -> bool:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True

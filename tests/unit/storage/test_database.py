@@ -1,0 +1,196 @@
+"""The one door for writes, on real files."""
+
+import sqlite3
+import threading
+from functools import partial
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Connection, text
+from sqlalchemy.exc import IntegrityError
+
+from roost.errors import DatabaseUnreadable, SchemaTooNew, Unavailable
+from roost.storage.database import Database
+from roost.storage.migrations import inspect_file, migrations
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Database:
+    database = Database(tmp_path / "conversations.db", "conversations")
+    database.open()
+    return database
+
+
+def insert(db: Connection, id_: str) -> None:
+    db.execute(
+        text("INSERT INTO unanswered (id, question, platform, created_at) VALUES (:id, 'q', 'web', 'now')"),
+        {"id": id_},
+    )
+
+
+def ids(database: Database) -> set[str]:
+    with database.read() as db:
+        return set(db.execute(text("SELECT id FROM unanswered")).scalars())
+
+
+def test_a_write_returns_its_result_and_is_seen_by_readers(database: Database) -> None:
+    def count_after(db: Connection) -> int:
+        insert(db, "a")
+        return int(db.execute(text("SELECT count(*) FROM unanswered")).scalar_one())
+
+    assert database.write(count_after) == 1
+    assert ids(database) == {"a"}
+    database.close()
+
+
+def test_a_failing_write_undoes_itself_and_nothing_else(database: Database) -> None:
+    started, release = threading.Event(), threading.Event()
+
+    def slow(db: Connection) -> None:
+        insert(db, "slow")
+        started.set()
+        release.wait(5)
+
+    def failing(db: Connection) -> None:
+        insert(db, "lost")
+        insert(db, "slow")
+
+    outcomes: list[BaseException | None] = []
+
+    def attempt(id_: str) -> None:
+        try:
+            database.write(failing if id_ == "failing" else lambda db: insert(db, id_))
+            outcomes.append(None)
+        except IntegrityError as error:
+            outcomes.append(error)
+
+    first = threading.Thread(target=database.write, args=(slow,))
+    first.start()
+    started.wait(5)
+    others = [threading.Thread(target=attempt, args=(id_,)) for id_ in ("a", "failing", "b")]
+    for thread in others:
+        thread.start()
+    release.set()
+    for thread in (first, *others):
+        thread.join(5)
+    assert ids(database) == {"slow", "a", "b"}
+    assert [type(outcome) for outcome in outcomes].count(IntegrityError) == 1
+    database.close()
+
+
+def test_acknowledged_writes_of_many_threads_are_all_there_after_reopening(tmp_path: Path) -> None:
+    path = tmp_path / "conversations.db"
+    database = Database(path, "conversations")
+    database.open()
+    acknowledged: list[str] = []
+
+    def write_many(worker: int) -> None:
+        for number in range(50):
+            id_ = f"{worker}-{number}"
+            database.write(partial(insert, id_=id_))
+            acknowledged.append(id_)
+
+    threads = [threading.Thread(target=write_many, args=(worker,)) for worker in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    database.close()
+    assert not path.with_name("conversations.db-wal").exists()
+    again = Database(path, "conversations")
+    again.open()
+    assert len(acknowledged) == 400
+    assert ids(again) == set(acknowledged)
+    again.close()
+
+
+def test_readers_cannot_write(database: Database) -> None:
+    with pytest.raises(Unavailable, match="read-only"), database.read() as db:
+        db.execute(text("DELETE FROM unanswered"))
+    database.close()
+
+
+def test_a_closed_database_refuses_writes_and_closing_twice_is_harmless(database: Database) -> None:
+    database.close()
+    database.close()
+    with pytest.raises(Unavailable) as refusal:
+        database.write(lambda db: insert(db, "late"))
+    assert refusal.value.retryable
+    assert refusal.value.retry_after_s == 2
+
+
+def test_a_write_inside_a_write_is_refused_instead_of_waiting_for_ever(database: Database) -> None:
+    with pytest.raises(RuntimeError, match="writer's own thread"):
+        database.write(lambda db: database.write(lambda inner: None))
+    database.close()
+
+
+def test_a_full_disk_is_told_and_what_was_saved_stays(database: Database) -> None:
+    database.write(lambda db: insert(db, "kept"))
+
+    def shrink(db: Connection) -> None:
+        pages = db.exec_driver_sql("PRAGMA page_count").scalar_one()
+        db.exec_driver_sql(f"PRAGMA max_page_count={pages}")
+
+    database.write(shrink)
+    with pytest.raises(Unavailable) as refusal:
+        database.write(lambda db: [insert(db, f"{number:0>2000}") for number in range(100)])
+    assert refusal.value.code == "disk_full"
+    assert ids(database) == {"kept"}
+    database.close()
+
+
+def test_errors_do_not_carry_the_values_that_were_written(database: Database) -> None:
+    database.write(lambda db: insert(db, "secret-value"))
+    with pytest.raises(IntegrityError) as refusal:
+        database.write(lambda db: insert(db, "secret-value"))
+    assert "secret-value" not in str(refusal.value)
+    database.close()
+
+
+def test_a_file_that_is_not_sqlite_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "conversations.db"
+    path.write_bytes(b"this is a text file, much longer than a header" * 100)
+    with pytest.raises(DatabaseUnreadable, match="conversations.db"):
+        inspect_file(str(path), "conversations")
+    with pytest.raises(DatabaseUnreadable, match="conversations.db"):
+        Database(path, "conversations").open()
+    assert path.read_bytes().startswith(b"this is a text file")
+
+
+@pytest.mark.parametrize("name", ["bot_configs", "conversations", "knowledge"])
+def test_a_newer_schema_is_refused_and_left_as_it_was(tmp_path: Path, name: str) -> None:
+    path = tmp_path / f"{name}.db"
+    newer = len(migrations(name)) + 1
+    with sqlite3.connect(path) as driver:
+        driver.execute("CREATE TABLE future (x)")
+        driver.execute(f"PRAGMA user_version={newer}")
+    with pytest.raises(SchemaTooNew, match="newer Roost"):
+        inspect_file(str(path), name)
+    with pytest.raises(SchemaTooNew):
+        Database(path, name).open()
+    with sqlite3.connect(path) as driver:
+        assert driver.execute("SELECT name FROM sqlite_master").fetchall() == [("future",)]
+
+
+@pytest.mark.parametrize("name", ["bot_configs", "conversations", "knowledge"])
+def test_a_database_of_each_older_schema_reaches_the_newest(tmp_path: Path, name: str) -> None:
+    newest = tmp_path / "newest.db"
+    database = Database(newest, name)
+    database.open()
+    database.close()
+    for number in range(len(migrations(name))):
+        path = tmp_path / f"from-{number}.db"
+        with sqlite3.connect(path) as driver:
+            for migration in migrations(name)[:number]:
+                driver.executescript(migration.sql)
+            driver.execute(f"PRAGMA user_version={number}")
+        older = Database(path, name)
+        older.open()
+        older.close()
+        assert schema(path) == schema(newest)
+
+
+def schema(path: Path) -> list[tuple[str, str]]:
+    with sqlite3.connect(path) as driver:
+        return driver.execute("SELECT name, sql FROM sqlite_master ORDER BY name").fetchall()
