@@ -21,8 +21,9 @@ CACHES = ("knowledge",)
 class DataFolder:
     """Holds `roost.lock` from `take` until the process, and every process it forked, has ended."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, wait_s: float = LOCK_WAIT_S) -> None:
         self.path = path
+        self._wait_s = wait_s
         self._descriptor: int | None = None
 
     def take(self) -> None:
@@ -32,14 +33,16 @@ class DataFolder:
             descriptor = os.open(self.path / LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
             raise SettingsError(
-                f"DATA_DIR {self.path} cannot be used: {error.strerror}. Make it a folder that Roost may write to."
+                f"DATA_DIR {self.path} cannot be used: {error.strerror}. "
+                "Make it a folder that Roost may write to."
             ) from error
-        deadline_s = time.monotonic() + LOCK_WAIT_S
+        deadline_s = time.monotonic() + self._wait_s
         while not self._try_lock(descriptor):
             if time.monotonic() > deadline_s:
                 os.close(descriptor)
                 raise SettingsError(
-                    f"Another Roost is using DATA_DIR {self.path}. Stop it first, or give this one a folder of its own."
+                    f"Another Roost is using DATA_DIR {self.path}. "
+                    "Stop it first, or give this one a folder of its own."
                 )
             time.sleep(0.1)
         self._descriptor = descriptor

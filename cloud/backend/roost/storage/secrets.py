@@ -61,7 +61,7 @@ class Cipher:
 
 
 def load_or_create_secret_key(data_dir: Path) -> str:
-    """The installation's own key, made at the first start: a file only its owner can read, whole or absent."""
+    """The installation's own key, made at the first start: readable by its owner only, whole or absent."""
     path = data_dir / SECRET_KEY_FILE
     try:
         return path.read_text("utf-8").strip()

@@ -1,0 +1,114 @@
+"""The order of starting and stopping."""
+
+import threading
+
+import pytest
+
+from roost.clock import SystemClock
+from roost.errors import DatabaseUnreadable, Unavailable
+from roost.lifecycle import Lifecycle, Plan, Step
+
+
+class Diary:
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        self.ready = threading.Event()
+        self.reasons: list[str] = []
+        self.troubled = threading.Event()
+        self.stopping = threading.Event()
+
+    def step(self, name: str, budget_s: float = 2.0) -> Step:
+        return Step(name, lambda: self.lines.append(name), budget_s)
+
+    def not_ready(self, reason: str) -> None:
+        self.reasons.append(reason)
+        self.troubled.set()
+
+    def lifecycle(self, plan: Plan) -> Lifecycle:
+        return Lifecycle(plan, SystemClock(), self.stopping, self.ready.set, self.not_ready)
+
+
+@pytest.fixture
+def diary() -> Diary:
+    return Diary()
+
+
+def test_steps_run_in_order_and_requests_are_answered_between_them(diary: Diary) -> None:
+    done = threading.Event()
+    plan = Plan(
+        before_ready=[
+            diary.step("open"),
+            Step("bots", lambda: diary.lines.append(f"bots {diary.ready.is_set()}")),
+        ],
+        after_ready=[
+            Step("crawl", lambda: (diary.lines.append(f"crawl {diary.ready.is_set()}"), done.set())[0])
+        ],
+        at_once=[diary.step("stop bots")],
+        at_last=[diary.step("close")],
+    )
+    lifecycle = diary.lifecycle(plan)
+    lifecycle.start()
+    assert done.wait(5)
+    assert diary.lines == ["open", "bots False", "crawl True"]
+    lifecycle.begin_stop()
+    lifecycle.begin_stop()
+    assert diary.stopping.is_set()
+    lifecycle.drained()
+    assert lifecycle.wait_stopped(5)
+    assert diary.lines[3:] == ["stop bots", "close"]
+
+
+def test_the_last_steps_wait_for_the_last_request(diary: Diary) -> None:
+    lifecycle = diary.lifecycle(Plan([], [], [diary.step("stop bots")], [diary.step("close")]))
+    lifecycle.start()
+    lifecycle.begin_stop()
+    assert not lifecycle.wait_stopped(0.3)
+    assert diary.lines == ["stop bots"]
+    lifecycle.drained()
+    assert lifecycle.wait_stopped(5)
+    assert diary.lines == ["stop bots", "close"]
+
+
+def test_a_step_that_hangs_or_fails_does_not_keep_the_others_from_stopping(diary: Diary) -> None:
+    def fail() -> None:
+        raise Unavailable("no")
+
+    hang = threading.Event()
+    plan = Plan(
+        [],
+        [],
+        [Step("hangs", lambda: hang.wait(20) and None, budget_s=0.1), Step("fails", fail)],
+        [diary.step("close")],
+    )
+    lifecycle = diary.lifecycle(plan)
+    lifecycle.start()
+    lifecycle.begin_stop()
+    lifecycle.drained()
+    assert lifecycle.wait_stopped(5)
+    assert diary.lines == ["close"]
+    hang.set()
+
+
+def test_a_start_that_cannot_succeed_says_why_and_stays_not_ready(diary: Diary) -> None:
+    def damaged() -> None:
+        raise DatabaseUnreadable("conversations.db is damaged")
+
+    lifecycle = diary.lifecycle(Plan([Step("open", damaged), diary.step("never")], [], [], []))
+    lifecycle.start()
+    assert diary.troubled.wait(5)
+    assert diary.reasons == ["conversations.db is damaged"]
+    assert not diary.ready.is_set()
+    assert diary.lines == []
+
+
+def test_a_start_that_can_succeed_later_is_tried_again(diary: Diary) -> None:
+    failures = [Unavailable("disk full")]
+
+    def flaky() -> None:
+        if failures:
+            raise failures.pop()
+
+    lifecycle = diary.lifecycle(Plan([Step("open", flaky)], [], [], []))
+    lifecycle.start()
+    assert diary.ready.wait(10)
+    assert diary.reasons == ["disk full"]
