@@ -1,9 +1,32 @@
-import { Outlet } from '@tanstack/react-router';
+import { Navigate, Outlet, useLocation, useNavigate } from '@tanstack/react-router';
+import { WifiOff } from 'lucide-react';
+import { useCallback, useEffect, useState } from 'react';
+import type { User } from '../lib/apiTypes';
+import { useLiveState } from '../lib/liveEvents';
+import { listenForShortcuts, useShortcut } from '../lib/shortcuts';
+import { FindDialog } from './FindDialog';
+import { useLiveUpdates } from './liveUpdates';
+import { useUnsavedGuard } from './PersistenceStatus';
+import { PhoneHeader, PhonePages } from './PhoneBars';
+import { ShortcutList } from './ShortcutList';
 import { Sidebar } from './Sidebar';
 import { frame } from './strings';
 
 /** The frame around every page: the list of pages beside (below, on phones) and the page itself. */
-export function Shell() {
+export function Shell({ user }: { user: User }) {
+  const [open, setOpen] = useState<'find' | 'shortcuts' | null>(null);
+  const close = useCallback(() => setOpen(null), []);
+  const openFind = useCallback(() => setOpen('find'), []);
+  const path = useLocation({ select: ({ pathname }) => pathname });
+  const astray = user.role === 'guest' && !path.startsWith('/ask');
+
+  useLiveUpdates();
+  useUnsavedGuard();
+  useEffect(listenForShortcuts, []);
+  usePageShortcuts();
+  useShortcut('Mod+k', openFind);
+  useShortcut('?', () => setOpen('shortcuts'));
+
   return (
     <div className="flex min-h-dvh flex-col md:flex-row">
       <a
@@ -12,10 +35,47 @@ export function Shell() {
       >
         {frame.skip}
       </a>
-      <Sidebar />
-      <main id="content" tabIndex={-1} className="min-w-0 flex-1 pb-20 outline-none md:pb-0">
-        <Outlet />
+      <Sidebar user={user} onFind={openFind} />
+      <PhoneHeader onFind={openFind} />
+      <main id="content" tabIndex={-1} className="min-w-0 flex-1 pb-16 outline-none md:pb-0">
+        <LostConnection />
+        {astray ? <Navigate to="/ask" replace /> : <Outlet />}
       </main>
+      <PhonePages user={user} />
+      {open === 'find' ? <FindDialog user={user} onClose={close} /> : null}
+      {open === 'shortcuts' ? <ShortcutList onClose={close} /> : null}
     </div>
+  );
+}
+
+function usePageShortcuts(): void {
+  const navigate = useNavigate();
+  useShortcut('g b', () => void navigate({ to: '/' }));
+  useShortcut('g a', () => void navigate({ to: '/ask' }));
+  useShortcut('g k', () => void navigate({ to: '/knowledge' }));
+  useShortcut('g s', () => void navigate({ to: '/status' }));
+}
+
+/** How long the live stream may be away before the page speaks of it: a restart takes a second or two. */
+const PATIENCE_MS = 3_000;
+
+function LostConnection() {
+  const live = useLiveState();
+  const [lost, setLost] = useState(false);
+  const away = live === 'waiting' || live === 'connecting';
+  useEffect(() => {
+    if (!away) {
+      setLost(false);
+      return;
+    }
+    const timer = setTimeout(() => setLost(true), PATIENCE_MS);
+    return () => clearTimeout(timer);
+  }, [away]);
+  if (!lost) return null;
+  return (
+    <p role="status" className="flex items-center gap-2 bg-warn-soft px-4 py-2 text-sm text-warn sm:px-8">
+      <WifiOff size={15} aria-hidden className="shrink-0" />
+      {frame.lost}
+    </p>
   );
 }

@@ -1,31 +1,44 @@
 import { Link } from '@tanstack/react-router';
-import { Activity, BookOpen, Bot, MessageSquareText, Settings } from 'lucide-react';
-import { frame } from './strings';
+import { Search } from 'lucide-react';
+import type { User } from '../lib/apiTypes';
+import { pagesFor } from './navigation';
+import { PersistenceStatus } from './PersistenceStatus';
+import { find, frame } from './strings';
+import { ThemeChoice } from './ThemeChoice';
 
-export const pages = [
-  { to: '/', label: frame.bots, icon: Bot, key: 'b' },
-  { to: '/ask', label: frame.ask, icon: MessageSquareText, key: 'a' },
-  { to: '/knowledge', label: frame.knowledge, icon: BookOpen, key: 'k' },
-  { to: '/status', label: frame.status, icon: Activity, key: 's' },
-  { to: '/settings', label: frame.settings, icon: Settings, key: null },
-] as const;
+const modifier = /Mac|iPhone|iPad/.test(navigator.platform) ? '⌘' : 'Ctrl';
 
-export function Sidebar() {
+/** The 216-px column of wide screens. */
+export function Sidebar({ user, onFind }: { user: User; onFind: () => void }) {
   return (
-    <nav
-      aria-label={frame.pages}
-      className="hidden h-dvh w-54 shrink-0 flex-col gap-1 border-e border-line p-3 md:sticky md:top-0 md:flex"
-    >
-      {pages.map(({ to, label, icon: Icon }) => (
-        <Link
-          key={to}
-          to={to}
-          className="flex min-h-9 items-center gap-2 rounded-1 px-2 text-ink-2 hover:bg-sunken aria-[current=page]:bg-accent-soft aria-[current=page]:text-ink"
-        >
-          <Icon size={18} aria-hidden />
-          {label}
-        </Link>
-      ))}
-    </nav>
+    <div className="sticky top-0 hidden h-dvh w-[216px] shrink-0 flex-col gap-4 border-e border-line p-3 md:flex">
+      <p className="px-2 pt-1 text-lg font-semibold">{frame.product}</p>
+      <button
+        type="button"
+        onClick={onFind}
+        className="flex min-h-9 items-center gap-2 rounded-1 border border-line-strong/60 bg-surface px-2.5 text-start text-ink-2 hover:bg-sunken"
+      >
+        <Search size={16} aria-hidden />
+        <span className="flex-1">{find.open}</span>
+        <kbd className="font-sans text-xs text-ink-3">{modifier} K</kbd>
+      </button>
+      <nav aria-label={frame.pages} className="flex flex-1 flex-col gap-0.5">
+        {pagesFor(user).map(({ to, label, icon: Icon }) => (
+          <Link
+            key={to}
+            to={to}
+            activeOptions={{ exact: false }}
+            className="flex min-h-9 items-center gap-2.5 rounded-1 px-2.5 text-ink-2 transition-colors duration-150 hover:bg-sunken hover:text-ink aria-[current=page]:bg-accent-soft aria-[current=page]:font-medium aria-[current=page]:text-ink"
+          >
+            <Icon size={17} aria-hidden />
+            {label}
+          </Link>
+        ))}
+      </nav>
+      <div className="flex flex-col gap-3 border-t border-line pt-3">
+        <PersistenceStatus />
+        <ThemeChoice />
+      </div>
+    </div>
   );
 }

@@ -1,18 +1,28 @@
-import { createRootRoute, createRoute, createRouter, lazyRouteComponent } from '@tanstack/react-router';
+import {
+  createRootRoute,
+  createRoute,
+  createRouter,
+  lazyRouteComponent,
+  Navigate,
+} from '@tanstack/react-router';
+import { type BotTab, isBotTab } from '../lib/botTabs';
+import { BrokenPage } from './BrokenPage';
+import { Gate } from './Gate';
 import { NotFoundPage } from './NotFoundPage';
-import { Shell } from './Shell';
 
-const root = createRootRoute({ component: Shell, notFoundComponent: NotFoundPage });
+const root = createRootRoute({ component: Gate, notFoundComponent: NotFoundPage });
 
 const bots = createRoute({
   getParentRoute: () => root,
   path: '/',
+  validateSearch: (search): { add?: boolean } => (search.add ? { add: true } : {}),
   component: lazyRouteComponent(() => import('../features/bots/BotsPage'), 'BotsPage'),
 });
 
 const bot = createRoute({
   getParentRoute: () => root,
   path: '/bots/$botId',
+  validateSearch: (search): { tab?: BotTab } => (isBotTab(search.tab) ? { tab: search.tab } : {}),
   component: lazyRouteComponent(() => import('../features/bot/BotPage'), 'BotPage'),
 });
 
@@ -46,9 +56,16 @@ const settings = createRoute({
   component: lazyRouteComponent(() => import('../features/settings/SettingsPage'), 'SettingsPage'),
 });
 
+const link = createRoute({
+  getParentRoute: () => root,
+  path: '/auth/link',
+  component: () => <Navigate to="/" replace />,
+});
+
 export const router = createRouter({
-  routeTree: root.addChildren([bots, bot, ask, thread, knowledge, status, settings]),
+  routeTree: root.addChildren([bots, bot, ask, thread, knowledge, status, settings, link]),
   defaultPreload: 'intent',
+  defaultErrorComponent: BrokenPage,
   scrollRestoration: true,
 });
 
