@@ -54,11 +54,22 @@ class Citation:
 
 
 @dataclass(frozen=True, slots=True)
+class Evidence:
+    """What an answer rests on, to judge it later: `chunks` are (chunk id, score), best first."""
+
+    index_version: int
+    query: str
+    chunks: tuple[tuple[str, float], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """`model` is None when the answer is quoted passages; `notice` says why a written answer was not to be
     had.
 
-    A refusal has no citations; `nearest` are the closest pages it offers instead.
+    `text` is whole and markdown: it holds the notice, and a refusal's links to the `nearest` pages. No other
+    link or image is in it: pages are reached through `citations`. A refusal has no citations. `stopped` says
+    that the person ended it early.
     """
 
     text: str
@@ -68,11 +79,17 @@ class Answer:
     model: str | None
     notice: str | None
     tokens_used: int
+    evidence: Evidence | None = None
+    stopped: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class SourcesFound:
-    """The numbered passages an answer may cite: comes first."""
+    """The numbered passages an answer may cite: comes first.
+
+    Comes again when the numbers change (the text names them in another order, or a refusal takes them back);
+    a TextReplaced with the text so far follows then.
+    """
 
     citations: tuple[Citation, ...]
 
@@ -84,7 +101,7 @@ class TextAdded:
 
 @dataclass(frozen=True, slots=True)
 class TextReplaced:
-    """What was streamed so far is void (the endpoint died); this is the text from here on."""
+    """What was streamed so far is void (the endpoint died, or numbers changed): this is the text."""
 
     text: str
 

@@ -26,9 +26,17 @@ CREATE TABLE messages (
     status TEXT NOT NULL CHECK (status IN ('pending', 'done', 'stopped', 'failed')),
     model TEXT,
     refused INTEGER NOT NULL DEFAULT 0,
+    -- The closest pages a refusal offers.
+    nearest TEXT NOT NULL DEFAULT '[]',
+    -- Why a written answer was not to be had.
+    notice TEXT,
+    tokens_used INTEGER NOT NULL DEFAULT 0,
+    -- What the answer rests on: index version, chunk ids and scores, for judging the thumbs.
+    evidence TEXT,
     created_at TEXT NOT NULL,
     UNIQUE (thread_id, seq)
 );
+CREATE INDEX messages_by_time ON messages (created_at);
 
 -- An answer in the making. `attempt` rises when a run is done again after a crash.
 CREATE TABLE runs (
@@ -86,6 +94,15 @@ CREATE TABLE unanswered (
     platform TEXT NOT NULL,
     created_at TEXT NOT NULL
 );
+
+-- What was used of the daily limits. `kind` is questions (subject: a person) or tokens (subject: a bot); `day` is in UTC.
+CREATE TABLE daily_use (
+    day TEXT NOT NULL,
+    kind TEXT NOT NULL CHECK (kind IN ('questions', 'tokens')),
+    subject TEXT NOT NULL,
+    amount INTEGER NOT NULL,
+    PRIMARY KEY (day, kind, subject)
+) WITHOUT ROWID;
 
 CREATE TABLE idempotency (
     person_id TEXT NOT NULL,
