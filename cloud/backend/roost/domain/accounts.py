@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 
 
@@ -27,3 +28,22 @@ class Person:
     def may_build(self) -> bool:
         """May have bots, sources and API keys."""
         return self.role in (Role.OWNER, Role.MEMBER)
+
+
+@dataclass(frozen=True, slots=True)
+class SessionRecord:
+    """Whose session it is, and until when."""
+
+    person: Person
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ApiKey:
+    """A key for scripts: it has its owner's rights. The secret itself is shown once and kept nowhere."""
+
+    id: str
+    name: str
+    last4: str
+    created_at: datetime
+    last_used_at: datetime | None

@@ -1,0 +1,134 @@
+"""Signing in: sessions that slide, the local owner, and one-time links.
+
+A secret handed out is 256 random bits; its sha256 alone is stored, so a stolen copy of the database opens nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections import deque
+from datetime import timedelta
+
+from roost.clock import Clock, Ids
+from roost.domain.accounts import Person, Role
+from roost.errors import InvalidInput, LimitReached
+from roost.storage import accounts
+from roost.storage.database import Database
+
+SESSION_LASTS = timedelta(days=30)
+SESSION_EXTENDED_AFTER = timedelta(days=1)
+LINK_LASTS = timedelta(minutes=15)
+USER_AGENT_KEPT = 300
+LOCAL_OWNER = ("local", "owner")
+
+ATTEMPTS_AT_MOST = 30
+ATTEMPTS_WINDOW_S = 60.0
+PEERS_REMEMBERED = 1000
+
+
+class SignIn:
+    """`database` is bot_configs.db."""
+
+    def __init__(self, database: Database, clock: Clock, ids: Ids) -> None:
+        self._database = database
+        self._clock = clock
+        self._ids = ids
+
+    def local_owner(self) -> Person:
+        """The person who uses Roost on this machine: its first owner, made at the first call."""
+        with self._database.read() as db:
+            person = accounts.find_person(db, *LOCAL_OWNER)
+        if person is not None:
+            return person
+        fresh = Person(id=self._ids.new(), name="Owner", email=None, role=Role.OWNER)
+
+        def add(db: accounts.Connection) -> Person:
+            existing = accounts.find_person(db, *LOCAL_OWNER)
+            if existing is not None:
+                return existing
+            accounts.add_person(db, fresh, *LOCAL_OWNER, at=self._clock.now())
+            return fresh
+
+        return self._database.write(add)
+
+    def begin_session(self, person: Person, user_agent: str, ends: str | None = None) -> str:
+        """A new session's secret, for the cookie. `ends` is the secret of the session that was there before, if any."""
+        secret = self._ids.secret()
+        now = self._clock.now()
+
+        def begin(db: accounts.Connection) -> None:
+            if ends is not None:
+                accounts.delete_session(db, _sha256(ends))
+            accounts.add_session(
+                db, _sha256(secret), person.id, user_agent[:USER_AGENT_KEPT], now, now + SESSION_LASTS
+            )
+
+        self._database.write(begin)
+        return secret
+
+    def person_of_session(self, secret: str) -> Person | None:
+        """Whose session this is, None when it has ended. Using it keeps it alive: thirty days from the last use."""
+        now = self._clock.now()
+        with self._database.read() as db:
+            session = accounts.find_session(db, _sha256(secret), now)
+        if session is None:
+            return None
+        if session.expires_at - now < SESSION_LASTS - SESSION_EXTENDED_AFTER:
+            self._database.write(lambda db: accounts.extend_session(db, _sha256(secret), now + SESSION_LASTS))
+        return session.person
+
+    def end_session(self, secret: str) -> None:
+        self._database.write(lambda db: accounts.delete_session(db, _sha256(secret)))
+
+    def make_link_code(self) -> str:
+        """A code that signs the owner in once, within fifteen minutes: put it behind `/auth/link#`."""
+        code = self._ids.secret()
+        now = self._clock.now()
+        self._database.write(lambda db: accounts.add_sign_in_link(db, _sha256(code), now, now + LINK_LASTS))
+        return code
+
+    def redeem_link_code(self, code: str) -> Person:
+        """The owner. Raises InvalidInput when the code is unknown, used or too old."""
+        now = self._clock.now()
+        if not self._database.write(lambda db: accounts.take_sign_in_link(db, _sha256(code), now)):
+            raise InvalidInput(
+                "This sign-in link is used up or too old. Make a new one with `roost sign-in-link`.",
+                code="link_expired",
+                field="code",
+            )
+        return self.local_owner()
+
+
+class AttemptLimit:
+    """At most 30 attempts to sign in a minute from one address. Thread-safe, bounded."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._attempts: dict[str, deque[float]] = {}
+
+    def count(self, peer: str) -> None:
+        """Raises LimitReached with the seconds after which a place is free again."""
+        now = self._clock.monotonic_s()
+        with self._lock:
+            recent = self._attempts.pop(peer, deque())
+            while recent and recent[0] <= now - ATTEMPTS_WINDOW_S:
+                recent.popleft()
+            refused = len(recent) >= ATTEMPTS_AT_MOST
+            if not refused:
+                recent.append(now)
+            # The peer goes to the end, so that what is forgotten first is the one that was quiet for longest.
+            self._attempts[peer] = recent
+            if len(self._attempts) > PEERS_REMEMBERED:
+                self._attempts.pop(next(iter(self._attempts)))
+        if refused:
+            raise LimitReached(
+                "Too many attempts to sign in. Wait a minute, then try again.",
+                code="too_many_attempts",
+                retry_after_s=recent[0] + ATTEMPTS_WINDOW_S - now,
+            )
+
+
+def _sha256(secret: str) -> str:
+    return hashlib.sha256(secret.encode()).hexdigest()

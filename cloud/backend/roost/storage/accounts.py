@@ -1,0 +1,111 @@
+"""People, their sessions, and one-time sign-in links. Secrets are kept as sha256 only."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import Connection, Row, text
+
+from roost.clock import parse_timestamp, timestamp
+from roost.domain.accounts import Person, Role, SessionRecord
+
+_PERSON = "users.id, users.name, users.email, users.role"
+
+
+def find_person(db: Connection, kind: str, subject: str) -> Person | None:
+    row = db.execute(
+        text(f"SELECT {_PERSON} FROM users WHERE kind = :kind AND subject = :subject"),  # noqa: S608 - our own column list
+        {"kind": kind, "subject": subject},
+    ).one_or_none()
+    return None if row is None else person_of(row)
+
+
+def get_person(db: Connection, person_id: str) -> Person | None:
+    row = db.execute(
+        text(f"SELECT {_PERSON} FROM users WHERE id = :id"),  # noqa: S608 - our own column list
+        {"id": person_id},
+    ).one_or_none()
+    return None if row is None else person_of(row)
+
+
+def add_person(db: Connection, person: Person, kind: str, subject: str, at: datetime) -> None:
+    """`kind` and `subject` say who vouches for this person, and under which name: one account for each pair."""
+    db.execute(
+        text(
+            "INSERT INTO users (id, kind, subject, email, name, role, created_at)"
+            " VALUES (:id, :kind, :subject, :email, :name, :role, :created_at)"
+        ),
+        {
+            "id": person.id,
+            "kind": kind,
+            "subject": subject,
+            "email": person.email,
+            "name": person.name,
+            "role": person.role,
+            "created_at": timestamp(at),
+        },
+    )
+
+
+def add_session(
+    db: Connection, secret_sha256: str, person_id: str, user_agent: str, at: datetime, expires_at: datetime
+) -> None:
+    """Keeps a new session, and forgets those that have expired."""
+    db.execute(text("DELETE FROM sessions WHERE expires_at <= :now"), {"now": timestamp(at)})
+    db.execute(
+        text(
+            "INSERT INTO sessions (secret_sha256, user_id, created_at, expires_at, user_agent)"
+            " VALUES (:secret, :user_id, :created_at, :expires_at, :user_agent)"
+        ),
+        {
+            "secret": secret_sha256,
+            "user_id": person_id,
+            "created_at": timestamp(at),
+            "expires_at": timestamp(expires_at),
+            "user_agent": user_agent,
+        },
+    )
+
+
+def find_session(db: Connection, secret_sha256: str, at: datetime) -> SessionRecord | None:
+    """The session that holds at this moment."""
+    row = db.execute(
+        text(
+            f"SELECT {_PERSON}, sessions.expires_at FROM sessions JOIN users ON users.id = sessions.user_id"  # noqa: S608 - our own column list
+            " WHERE secret_sha256 = :secret AND expires_at > :now"
+        ),
+        {"secret": secret_sha256, "now": timestamp(at)},
+    ).one_or_none()
+    return None if row is None else SessionRecord(person_of(row), parse_timestamp(row.expires_at))
+
+
+def extend_session(db: Connection, secret_sha256: str, expires_at: datetime) -> None:
+    db.execute(
+        text("UPDATE sessions SET expires_at = :expires_at WHERE secret_sha256 = :secret"),
+        {"secret": secret_sha256, "expires_at": timestamp(expires_at)},
+    )
+
+
+def delete_session(db: Connection, secret_sha256: str) -> None:
+    db.execute(text("DELETE FROM sessions WHERE secret_sha256 = :secret"), {"secret": secret_sha256})
+
+
+def add_sign_in_link(db: Connection, code_sha256: str, at: datetime, expires_at: datetime) -> None:
+    db.execute(text("DELETE FROM sign_in_links WHERE expires_at <= :now"), {"now": timestamp(at)})
+    db.execute(
+        text("INSERT INTO sign_in_links (code_sha256, expires_at) VALUES (:code, :expires_at)"),
+        {"code": code_sha256, "expires_at": timestamp(expires_at)},
+    )
+
+
+def take_sign_in_link(db: Connection, code_sha256: str, at: datetime) -> bool:
+    """True when the code was good until now: it is used up by this."""
+    taken = db.execute(
+        text("DELETE FROM sign_in_links WHERE code_sha256 = :code AND expires_at > :now"),
+        {"code": code_sha256, "now": timestamp(at)},
+    )
+    return taken.rowcount == 1
+
+
+def person_of(row: Row[tuple[object, ...]]) -> Person:
+    return Person(id=row.id, name=row.name, email=row.email, role=Role(row.role))

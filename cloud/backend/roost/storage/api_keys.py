@@ -1,0 +1,87 @@
+"""API keys: their sha256, their last four characters, and whose they are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import Connection, Row, text
+
+from roost.clock import parse_timestamp, timestamp
+from roost.domain.accounts import ApiKey, Person, Role
+
+_KEY = "api_keys.id, api_keys.name, api_keys.last4, api_keys.created_at, api_keys.last_used_at"
+
+
+def add_key(db: Connection, key: ApiKey, person_id: str, secret_sha256: str) -> None:
+    db.execute(
+        text(
+            "INSERT INTO api_keys (id, user_id, name, secret_sha256, last4, created_at)"
+            " VALUES (:id, :user_id, :name, :secret, :last4, :created_at)"
+        ),
+        {
+            "id": key.id,
+            "user_id": person_id,
+            "name": key.name,
+            "secret": secret_sha256,
+            "last4": key.last4,
+            "created_at": timestamp(key.created_at),
+        },
+    )
+
+
+def count_keys(db: Connection, person_id: str) -> int:
+    counted = db.execute(
+        text("SELECT count(*) FROM api_keys WHERE user_id = :user_id"), {"user_id": person_id}
+    )
+    return int(counted.scalar_one())
+
+
+def list_keys(db: Connection, person_id: str, before_id: str | None, limit: int) -> Sequence[ApiKey]:
+    """Newest first; ids are UUIDv7, so they order by time."""
+    rows = db.execute(
+        text(
+            f"SELECT {_KEY} FROM api_keys WHERE user_id = :user_id AND (:before IS NULL OR id < :before)"  # noqa: S608 - our own column list
+            " ORDER BY id DESC LIMIT :limit"
+        ),
+        {"user_id": person_id, "before": before_id, "limit": limit},
+    )
+    return [_key(row) for row in rows]
+
+
+def find_key_owner(db: Connection, secret_sha256: str) -> tuple[ApiKey, Person] | None:
+    row = db.execute(
+        text(
+            f"SELECT {_KEY}, users.id AS person_id, users.name AS person_name, users.email, users.role"  # noqa: S608 - our own column list
+            " FROM api_keys JOIN users ON users.id = api_keys.user_id WHERE secret_sha256 = :secret"
+        ),
+        {"secret": secret_sha256},
+    ).one_or_none()
+    if row is None:
+        return None
+    return _key(row), Person(id=row.person_id, name=row.person_name, email=row.email, role=Role(row.role))
+
+
+def touch_key(db: Connection, key_id: str, at: datetime) -> None:
+    db.execute(
+        text("UPDATE api_keys SET last_used_at = :at WHERE id = :id"), {"id": key_id, "at": timestamp(at)}
+    )
+
+
+def delete_key(db: Connection, person_id: str, key_id: str) -> bool:
+    """True when this person had such a key."""
+    deleted = db.execute(
+        text("DELETE FROM api_keys WHERE id = :id AND user_id = :user_id"),
+        {"id": key_id, "user_id": person_id},
+    )
+    return deleted.rowcount == 1
+
+
+def _key(row: Row[tuple[object, ...]]) -> ApiKey:
+    return ApiKey(
+        id=row.id,
+        name=row.name,
+        last4=row.last4,
+        created_at=parse_timestamp(row.created_at),
+        last_used_at=None if row.last_used_at is None else parse_timestamp(row.last_used_at),
+    )
