@@ -8,11 +8,13 @@ import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import resources
-from typing import cast
-
-from sqlalchemy import Connection
+from typing import TYPE_CHECKING, cast
 
 from roost.errors import DatabaseUnreadable, SchemaTooNew
+
+if TYPE_CHECKING:
+    # The server looks at the files before it forks; SQLAlchemy's half second of imports is the worker's.
+    from sqlalchemy import Connection
 
 
 @dataclass(frozen=True, slots=True)
