@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from roost.domain.answers import AnswerEvent, Question
+from roost.domain.accounts import Person
+from roost.domain.answers import AnswerEvent, AnswerSettings, Question
 from roost.domain.bots import BotIdentity
 from roost.domain.documents import CrawlProgress, ExtractedPage, PageRecord, Retrieval, Source
 
@@ -100,5 +101,64 @@ class ChatPlatform(Protocol):
     def identify(self, token: str) -> BotIdentity:
         """Asks the platform. Raises RemoteRejected with the platform's answer for a wrong token,
         RemoteUnreachable otherwise.
+        """
+        ...
+
+
+class BotAnswers(Protocol):
+    """How the answers of a registered bot are made."""
+
+    def answer_settings(self, bot_id: str, person: Person | None) -> AnswerSettings:
+        """Raises NotFound when there is no such bot, or `person` may not see it; None asks for nobody."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """An OpenAI-compatible endpoint. Its repr holds no key."""
+
+    base_url: str
+    api_key: str
+    model: str
+
+    def __repr__(self) -> str:
+        return f"Endpoint(base_url={self.base_url!r}, model={self.model!r})"
+
+
+@dataclass(frozen=True, slots=True)
+class PromptMessage:
+    """`role` is system, user or assistant."""
+
+    role: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenText:
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class WritingEnded:
+    """The endpoint said that it is done. `cut` when it stopped at its own limit of length.
+
+    `tokens_used` is None where it did not say.
+    """
+
+    tokens_used: int | None
+    cut: bool
+
+
+class AnswerWriter(Protocol):
+    """Writes answers by a language model."""
+
+    def write(
+        self, endpoint: Endpoint, messages: Sequence[PromptMessage], stopped: Callable[[], bool]
+    ) -> Iterator[WrittenText | WritingEnded]:
+        """Streams the text, then one WritingEnded; only text that came is lost when it fails.
+
+        Ends without WritingEnded once `stopped()`. Raises RemoteRejected (wrong key, unknown model, no such
+        address) or RemoteUnreachable (dead, slow, too long, cut off, not an answer), with a sentence for
+        people.
         """
         ...

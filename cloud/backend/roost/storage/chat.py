@@ -24,7 +24,7 @@ from roost.domain.chat import (
     Thread,
     title_of,
 )
-from roost.errors import NotFound
+from roost.errors import Conflict, InvalidInput, NotFound
 
 _SELECT_THREADS = (
     "SELECT t.id, t.owner_id, t.bot_id, t.platform, t.title, t.created_at, t.updated_at FROM threads t WHERE "
@@ -139,6 +139,44 @@ def forget_bot_chats(db: Connection, bot_id: str) -> None:
     db.execute(
         text("DELETE FROM threads WHERE bot_id = :bot_id AND chat_key IS NOT NULL"), {"bot_id": bot_id}
     )
+
+
+def create_thread_once(db: Connection, thread: Thread) -> tuple[Thread, bool]:
+    """The thread, and whether it is new: the same id and bot again give what is there.
+
+    Raises Conflict (id_taken) when the id is another thread's.
+    """
+    earlier = find_thread(db, thread.id)
+    if earlier is None:
+        create_thread(db, thread)
+        return thread, True
+    if earlier.owner_id != thread.owner_id or earlier.bot_id != thread.bot_id:
+        raise Conflict(
+            "This id is taken by another conversation. Send a fresh UUIDv7.", code="id_taken", field="id"
+        )
+    return earlier, False
+
+
+def rename_own_thread(db: Connection, owner_id: str, thread_id: str, title: str) -> Thread:
+    """Raises NotFound."""
+    own_thread(db, owner_id, thread_id)
+    rename_thread(db, thread_id, title)
+    return own_thread(db, owner_id, thread_id)
+
+
+def delete_own_thread(db: Connection, owner_id: str, thread_id: str) -> None:
+    """Raises NotFound. The messages, runs and feedback go with it."""
+    own_thread(db, owner_id, thread_id)
+    delete_thread(db, thread_id)
+
+
+def judge_answer(
+    db: Connection, owner_id: str, message_id: str, thumb: str, reason: str | None, at: datetime
+) -> None:
+    """The last word counts. Raises NotFound, InvalidInput when the message is no answer."""
+    if own_message(db, owner_id, message_id).role != "assistant":
+        raise InvalidInput("Only answers can be judged.", field="message_id")
+    set_feedback(db, message_id, thumb, reason, at)
 
 
 def create_thread(db: Connection, thread: Thread) -> None:

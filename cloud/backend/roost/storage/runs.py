@@ -9,7 +9,10 @@ from typing import Any
 from sqlalchemy import Connection, Row, text
 
 from roost.clock import timestamp
-from roost.domain.chat import MessageStatus, Run
+from roost.domain.answers import Answer
+from roost.domain.chat import NEW_TITLE, Message, MessageStatus, Run, Thread, title_of
+from roost.errors import Conflict
+from roost.storage import chat
 
 _SELECT_RUNS = (
     "SELECT r.id, r.thread_id, r.question_id, r.answer_id, r.status, r.attempt, r.error,"
@@ -27,6 +30,86 @@ class RunInput:
     bot_id: str | None
     question: str
     question_seq: int
+
+
+@dataclass(frozen=True, slots=True)
+class NewQuestion:
+    """A question with the ids of all that it brings about. `new_thread` is made first, when given."""
+
+    owner_id: str
+    thread_id: str
+    new_thread: Thread | None
+    message_id: str
+    text: str
+    answer_id: str
+    run_id: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Posted:
+    """`created` is False when the very same question was stored before."""
+
+    message: Message
+    run_id: str
+    created: bool
+
+
+def post_question(db: Connection, new: NewQuestion) -> Posted:
+    """Stores a question, its pending answer and their run: all or nothing.
+
+    Raises NotFound for somebody else's thread; Conflict (id_taken) when the id has other content or another
+    owner.
+    """
+    earlier = chat.find_message(db, new.message_id)
+    if earlier is not None:
+        return _posted_before(db, new, earlier)
+    if new.new_thread is not None:
+        chat.create_thread(db, new.new_thread)
+    thread = chat.own_thread(db, new.owner_id, new.thread_id)
+    chat.add_user_message(db, new.message_id, thread.id, new.text, new.at)
+    chat.add_pending_answer(db, new.answer_id, thread.id, new.run_id, new.at)
+    create_run(db, new.run_id, thread.id, new.message_id, new.answer_id, new.at)
+    if thread.title == NEW_TITLE:
+        chat.rename_thread(db, thread.id, title_of(new.text))
+    chat.touch_thread(db, thread.id, new.at)
+    message = chat.own_message(db, new.owner_id, new.message_id)
+    return Posted(message, new.run_id, created=True)
+
+
+def _posted_before(db: Connection, new: NewQuestion, earlier: Message) -> Posted:
+    thread = chat.find_thread(db, earlier.thread_id)
+    run = run_of_question(db, earlier.id)
+    same_place = new.new_thread is not None or earlier.thread_id == new.thread_id
+    if (
+        thread is None
+        or thread.owner_id != new.owner_id
+        or run is None
+        or not same_place
+        or earlier.text != new.text
+    ):
+        raise Conflict(
+            "This id is taken by another message. Send a fresh UUIDv7.", code="id_taken", field="id"
+        )
+    return Posted(earlier, run.id, created=False)
+
+
+def store_answer(
+    db: Connection, run: Run, answer: Answer, status: MessageStatus, at: datetime
+) -> Message | None:
+    """Puts the answer in its message and ends the run. None when it was ended before, or its thread is gone."""
+    if not finish_run(db, run.id, status, None, at):
+        return None
+    chat.finish_answer(db, run.answer_id, answer, status)
+    chat.touch_thread(db, run.thread_id, at)
+    return chat.find_message(db, run.answer_id)
+
+
+def store_failure(db: Connection, run_id: str, code: str, sentence: str, at: datetime) -> None:
+    """Ends a run without an answer; `sentence` tells the person why."""
+    given = run_input(db, run_id)
+    if given is not None and finish_run(db, run_id, MessageStatus.FAILED, code, at):
+        chat.fail_answer(db, given.run.answer_id, sentence)
 
 
 def create_run(
