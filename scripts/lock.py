@@ -76,7 +76,8 @@ def resolve(lock: Lock, *, upgrade: bool) -> str:
     with tempfile.TemporaryDirectory() as folder:
         fresh = Path(folder) / lock.output.name
         if lock.output.exists():
-            fresh.write_text(body_of(lock.output.read_text()))  # uv keeps the versions that it finds there
+            # uv keeps the versions that it finds in its output file.
+            fresh.write_text(body_of(lock.output.read_text()))
         command = [
             sys.executable,
             "-m",
