@@ -1,0 +1,186 @@
+"""What a person would read on a fetched page, as markdown sections with their headings and anchors.
+
+Navigation, scripts and whatever the page hides from its readers are left out, for hidden text is how pages
+smuggle instructions in. What remains is data, never markup: links and images leave their words.
+"""
+
+from __future__ import annotations
+
+import codecs
+import logging
+import re
+from dataclasses import dataclass
+from urllib.parse import unquote, urlsplit
+
+from roost.domain.documents import ExtractedPage, Section
+from roost.errors import RemoteRejected
+from roost.knowledge.html_walk import SectionWalk, one_line, readable_root
+from roost.knowledge.markdown_pages import markdown_sections, markdown_title
+
+TEXT_LIMIT = 400_000
+LINK_LIMIT = 2_000
+NESTING_LIMIT = 1_500
+SOFT_404_TEXT_LIMIT = 600
+LAYOUT_TEXT_MINIMUM = 200
+
+_BYTE_ORDER_MARKS = (
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+_MARKDOWN_TYPES = ("text/markdown", "text/x-markdown")
+_META_CHARSET = re.compile(rb"""<meta[^>]{0,200}?charset\s*=\s*["']?\s*([\w.:-]{2,40})""", re.IGNORECASE)
+# The parser's time grows with the square of open elements and of attributes in one tag: 200,000 nested <div>
+# cost two minutes. Elements that close themselves do not nest.
+_NESTING_TAG = re.compile(
+    r"<(/?)(?!(?:p|li|t[dhr]|d[td]|option|br|hr|img|input|link|meta|col|area|base|embed|source|track|wbr)\b)[a-zA-Z]"
+)
+_LONG_TAG = re.compile(r"<([a-zA-Z][\w-]{0,40})(\s[^>]{2000,})>?")
+_KEPT_ATTRIBUTE = re.compile(r"""\s(?:id|class|hidden|style|role)=(?:"[^"<>]{0,200}"|'[^'<>]{0,200}')""")
+_SOFT_404 = re.compile(
+    r"^\W*(?:(?:error\W*)?404\b|page not found|not found|page does not exist)", re.IGNORECASE
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Extraction:
+    """A page and what it says of itself: `noindex`, where it refreshes to, whether it is an error page."""
+
+    page: ExtractedPage
+    noindex: bool
+    refresh_to: str | None
+    soft_404: bool
+
+    @property
+    def empty(self) -> bool:
+        return not any(section.body for section in self.page.sections)
+
+
+def extract(url: str, content_type: str, charset: str | None, body: bytes) -> Extraction:
+    """Reads HTML, markdown or plain text. `url` is where the page stood after redirects.
+
+    Raises RemoteRejected with code `unreadable` for markup built to exhaust its reader.
+    """
+    text = decoded(body, charset)
+    if not content_type:
+        content_type = "text/html" if text.lstrip()[:1] == "<" else "text/plain"
+    if content_type in _MARKDOWN_TYPES or (content_type == "text/plain" and url.endswith(".md")):
+        return _from_sections(url, markdown_title(text), markdown_sections(text[:TEXT_LIMIT]))
+    if content_type == "text/plain":
+        return _from_sections(url, "", (Section(0, "", None, text[:TEXT_LIMIT].strip()),))
+    return _from_html(url, text)
+
+
+def decoded(body: bytes, charset: str | None) -> str:
+    """Text of `body`: UTF-8 where it is valid, whatever the server claims; else the charset that is named."""
+    for mark, name in (
+        (codecs.BOM_UTF8, "utf-8"),
+        (codecs.BOM_UTF16_LE, "utf-16"),
+        (codecs.BOM_UTF16_BE, "utf-16"),
+    ):
+        if body.startswith(mark):
+            return body.decode(name, "replace").removeprefix("\ufeff")
+    try:
+        return body.decode("utf-8")
+    except UnicodeDecodeError:
+        pass
+    named = _META_CHARSET.search(body[:4096])
+    for candidate in (charset, named.group(1).decode("ascii") if named else None, "windows-1252"):
+        try:
+            return body.decode(candidate or "", "replace")
+        except (LookupError, ValueError):
+            continue
+    return body.decode("utf-8", "replace")
+
+
+def _from_html(url: str, markup: str) -> Extraction:
+    from selectolax.lexbor import LexborHTMLParser
+
+    _refuse_deep_nesting(markup)
+    markup = _LONG_TAG.sub(_shortened, markup)
+    tree = LexborHTMLParser(markup)
+    # Links are read from the whole page, navigation included.
+    links = tuple(
+        dict.fromkeys(
+            href
+            for node in tree.css("a[href]")
+            if (href := node.attributes.get("href")) and len(href) < 2_000
+        )
+    )[:LINK_LIMIT]
+    head_title = one_line(node.text()) if (node := tree.css_first("title")) else ""
+    root = readable_root(tree)
+    walk = SectionWalk(TEXT_LIMIT)
+    if root is not None:
+        walk.read(root)
+    elif tree.body is not None:
+        sections = _by_trafilatura(markup) if len(tree.body.text()) > LAYOUT_TEXT_MINIMUM else None
+        if sections is not None:
+            walk.sections = list(sections)
+        else:
+            walk.read(tree.body)
+    first_heading = tree.css_first("h1")
+    title = walk.title or (one_line(first_heading.text()) if first_heading else "") or head_title
+    robots = tree.css_first("meta[name='robots' i]")
+    refresh = tree.css_first("meta[http-equiv='refresh' i]")
+    extraction = _from_sections(url, title, tuple(walk.sections), links)
+    return Extraction(
+        page=extraction.page,
+        noindex=robots is not None and "noindex" in (robots.attributes.get("content") or "").lower(),
+        refresh_to=_refresh_target(refresh.attributes.get("content") or "") if refresh else None,
+        soft_404=extraction.soft_404 or bool(extraction.empty and _SOFT_404.match(head_title)),
+    )
+
+
+def _refuse_deep_nesting(markup: str) -> None:
+    # A page this short cannot nest deep enough to hurt.
+    if len(markup) < NESTING_LIMIT * 8:
+        return
+    depth = 0
+    for tag in _NESTING_TAG.finditer(markup):
+        depth = max(0, depth - 1) if tag.group(1) else depth + 1
+        if depth > NESTING_LIMIT:
+            raise RemoteRejected("The page's markup is nested too deep to read.", code="unreadable")
+
+
+def _shortened(tag: re.Match[str]) -> str:
+    kept = "".join(_KEPT_ATTRIBUTE.findall(tag.group(2))[:5])
+    return f"<{tag.group(1)}{kept}>"
+
+
+def _by_trafilatura(markup: str) -> tuple[Section, ...] | None:
+    """For pages without a `main` or an `article`: slow, and it drops more, but finds the text in a layout."""
+    import trafilatura
+
+    # It reports odd pages as errors of the program; they are reported as failed pages already.
+    logging.getLogger("trafilatura").setLevel(logging.CRITICAL)
+    found = trafilatura.extract(
+        markup, output_format="markdown", include_tables=True, include_formatting=True, include_comments=False
+    )
+    return (
+        markdown_sections(found[:TEXT_LIMIT], anchors=False)
+        if found and len(found) > LAYOUT_TEXT_MINIMUM
+        else None
+    )
+
+
+def _refresh_target(content: str) -> str | None:
+    _, found, target = content.partition("url=")
+    return target.strip(" '\"") if found else None
+
+
+def _from_sections(
+    url: str, title: str, sections: tuple[Section, ...], links: tuple[str, ...] = ()
+) -> Extraction:
+    title = one_line(title) or _name_of(url)
+    page = ExtractedPage(url, title, sections, links)
+    text_size = sum(len(section.body) for section in sections)
+    heading = next((section.heading for section in sections if section.heading), "")
+    soft_404 = text_size < SOFT_404_TEXT_LIMIT and bool(_SOFT_404.match(title) or _SOFT_404.match(heading))
+    return Extraction(page, noindex=False, refresh_to=None, soft_404=soft_404)
+
+
+def _name_of(url: str) -> str:
+    """A title for a page that has none: the last part of its path, or its host."""
+    parts = urlsplit(url)
+    last = unquote(parts.path.rstrip("/").rpartition("/")[2]).partition(".")[0]
+    return one_line(last.replace("-", " ").replace("_", " ")).capitalize() or parts.netloc

@@ -1,0 +1,103 @@
+"""Markdown that a site serves as such, cut into sections: GitBook's `.md` pages, READMEs, the manual."""
+
+from __future__ import annotations
+
+import re
+
+from roost.domain.documents import Section
+from roost.domain.page_text import heading_slug
+from roost.knowledge.html_walk import one_line, visible
+
+_FENCE = re.compile(r"^ {0,3}(`{3,}|~{3,})")
+_ATX = re.compile(r"^ {0,3}(#{1,6})[ \t]+(.*?)[ \t]*#*[ \t]*$")
+_EXPLICIT_ANCHOR = re.compile(r"\s*(?:\{#([\w-]{1,100})\}|<a (?:id|name|href)=\"#?([\w-]{1,100})\">\s*</a>)")
+_SETEXT = re.compile(r"^ {0,3}(=+|-{2,})[ \t]*$")
+_IMAGE = re.compile(r"!\[([^\]\n]{0,300})\]\([^)\n]{0,2000}\)")
+_LINK = re.compile(r"\[([^\]\n]{1,300})\]\([^)\n]{0,2000}\)")
+_COMMENT = re.compile(r"<!--.*?(?:-->|\Z)", re.DOTALL)
+_TAG = re.compile(r"</?[a-zA-Z][^<>\n]{0,1000}>")
+_TEMPLATE_TAG = re.compile(r"\{%[^%\n]{0,300}%\}")
+_EMPHASIS = re.compile(r"(?<![\w*])(\*\*|__)(?=\S)(.{1,500}?)(?<=\S)\1(?![\w*])")
+_FRONT_MATTER = re.compile(r"\A---\n.{0,10000}?\n---\n", re.DOTALL)
+
+
+def markdown_title(text: str) -> str:
+    """The first heading of level 1, or an empty text."""
+    return next((section.heading for section in markdown_sections(text[:20_000]) if section.level == 1), "")
+
+
+def markdown_sections(text: str, *, anchors: bool = True) -> tuple[Section, ...]:
+    """Sections by their headings. Code is kept as it is; elsewhere links, images and tags leave their words.
+
+    With `anchors` a heading without one of its own gets GitHub's slug.
+    """
+    text = _FRONT_MATTER.sub("", text.replace("\r\n", "\n"))
+    sections: list[Section] = []
+    taken: set[str] = set()
+    level, heading, anchor = 0, "", None
+    lines: list[str] = []
+
+    def close() -> None:
+        body = _plain("\n".join(lines)).strip("\n")
+        if body.strip() or heading:
+            sections.append(Section(level, heading, anchor, body))
+        lines.clear()
+
+    fence = ""
+    for line in text.split("\n"):
+        opening = _FENCE.match(line)
+        if fence:
+            if opening and line.strip().startswith(fence) and not line.strip().strip(fence[0]):
+                fence = ""
+            lines.append(line)
+            continue
+        if opening:
+            fence = opening.group(1)
+            lines.append(line)
+            continue
+        found = _ATX.match(line)
+        underline = _SETEXT.match(line)
+        if found:
+            close()
+            level, raw = len(found.group(1)), found.group(2)
+        elif (
+            underline
+            and lines
+            and lines[-1].strip()
+            and not lines[-1].lstrip().startswith(("|", "-", ">", "#"))
+        ):
+            raw = lines.pop()
+            close()
+            level = 1 if underline.group(1)[0] == "=" else 2
+        else:
+            lines.append(line)
+            continue
+        explicit = _EXPLICIT_ANCHOR.search(raw)
+        heading = one_line(_inline(_EXPLICIT_ANCHOR.sub("", raw)).replace("`", ""))
+        anchor = _anchor(explicit, heading, taken) if anchors else None
+    close()
+    return tuple(sections)
+
+
+def _anchor(explicit: re.Match[str] | None, heading: str, taken: set[str]) -> str | None:
+    slug = (explicit.group(1) or explicit.group(2)) if explicit else heading_slug(heading, taken)
+    taken.add(slug)
+    return slug or None
+
+
+def _plain(body: str) -> str:
+    """Everything outside code reduced to words."""
+    parts = re.split(r"(?ms)^( {0,3}(?:```|~~~).*?(?:^ {0,3}(?:```|~~~)[`~]*[ \t]*$|\Z))", body)
+    return visible(
+        "".join(part if index % 2 else _inline(_COMMENT.sub("", part)) for index, part in enumerate(parts))
+    )
+
+
+def _inline(text: str) -> str:
+    pieces = re.split(r"(`[^`\n]+`)", text)
+    return "".join(piece if index % 2 else _words(piece) for index, piece in enumerate(pieces))
+
+
+def _words(text: str) -> str:
+    text = _TEMPLATE_TAG.sub("", _TAG.sub("", text))
+    return _EMPHASIS.sub(r"\2", _LINK.sub(r"\1", _IMAGE.sub(r"\1", text)))
