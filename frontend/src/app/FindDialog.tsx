@@ -1,7 +1,7 @@
 import { useNavigate } from '@tanstack/react-router';
 import { Bot, Plus } from 'lucide-react';
 import { useEffect, useId, useRef, useState } from 'react';
-import type { User } from '../lib/apiTypes';
+import type { Person } from '../lib/apiTypes';
 import { useBots } from '../lib/bots';
 import { pagesFor } from './navigation';
 import { find, frame } from './strings';
@@ -15,7 +15,7 @@ interface Found {
 }
 
 /** Ctrl-K: one field over pages, bots and actions. */
-export function FindDialog({ user, onClose }: { user: User; onClose: () => void }) {
+export function FindDialog({ user, onClose }: { user: Person; onClose: () => void }) {
   const ref = useRef<HTMLDialogElement>(null);
   const listId = useId();
   const [text, setText] = useState('');
@@ -111,7 +111,7 @@ export function FindDialog({ user, onClose }: { user: User; onClose: () => void 
   );
 }
 
-function useFound(user: User): Found[] {
+function useFound(user: Person): Found[] {
   const navigate = useNavigate();
   const bots = useBots(user.role !== 'guest').data ?? [];
   const pages = pagesFor(user).map(

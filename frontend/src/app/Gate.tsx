@@ -1,7 +1,7 @@
 import { useQueryClient } from '@tanstack/react-query';
 import { lazy, Suspense, useEffect, useRef, useState } from 'react';
 import { api } from '../lib/apiClient';
-import type { Session, User } from '../lib/apiTypes';
+import type { Person, Session } from '../lib/apiTypes';
 import { queryKeys } from '../lib/queryKeys';
 import { useSession } from '../lib/session';
 import { FailedState } from '../ui/States';
@@ -23,7 +23,7 @@ export function Gate() {
   const client = useQueryClient();
   const session = useSession();
   const { data } = session;
-  const lastUser = useRef<User | null>(null);
+  const lastUser = useRef<Person | null>(null);
   const [linkCode, setLinkCode] = useState(readLinkCode);
 
   useEffect(() => api.onUnauthorized(() => signedOut(client)), [client]);

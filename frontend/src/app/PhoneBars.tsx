@@ -1,6 +1,6 @@
 import { Link } from '@tanstack/react-router';
 import { Search } from 'lucide-react';
-import type { User } from '../lib/apiTypes';
+import type { Person } from '../lib/apiTypes';
 import { IconButton } from '../ui/Button';
 import { pagesFor } from './navigation';
 import { PersistenceStatus } from './PersistenceStatus';
@@ -22,7 +22,7 @@ export function PhoneHeader({ onFind }: { onFind: () => void }) {
 }
 
 /** The pages within reach of the thumb. */
-export function PhonePages({ user }: { user: User }) {
+export function PhonePages({ user }: { user: Person }) {
   return (
     <nav
       aria-label={frame.pages}

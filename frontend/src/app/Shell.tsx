@@ -1,7 +1,7 @@
 import { Navigate, Outlet, useLocation, useNavigate } from '@tanstack/react-router';
 import { WifiOff } from 'lucide-react';
 import { useCallback, useEffect, useState } from 'react';
-import type { User } from '../lib/apiTypes';
+import type { Person } from '../lib/apiTypes';
 import { useLiveState } from '../lib/liveEvents';
 import { listenForShortcuts, useShortcut } from '../lib/shortcuts';
 import { FindDialog } from './FindDialog';
@@ -13,7 +13,7 @@ import { Sidebar } from './Sidebar';
 import { frame } from './strings';
 
 /** The frame around every page: the list of pages beside (below, on phones) and the page itself. */
-export function Shell({ user }: { user: User }) {
+export function Shell({ user }: { user: Person }) {
   const [open, setOpen] = useState<'find' | 'shortcuts' | null>(null);
   const close = useCallback(() => setOpen(null), []);
   const openFind = useCallback(() => setOpen('find'), []);

@@ -1,6 +1,6 @@
 import { Link } from '@tanstack/react-router';
 import { Search } from 'lucide-react';
-import type { User } from '../lib/apiTypes';
+import type { Person } from '../lib/apiTypes';
 import { pagesFor } from './navigation';
 import { PersistenceStatus } from './PersistenceStatus';
 import { find, frame } from './strings';
@@ -9,7 +9,7 @@ import { ThemeChoice } from './ThemeChoice';
 const modifier = /Mac|iPhone|iPad/.test(navigator.platform) ? '⌘' : 'Ctrl';
 
 /** The 216-px column of wide screens. */
-export function Sidebar({ user, onFind }: { user: User; onFind: () => void }) {
+export function Sidebar({ user, onFind }: { user: Person; onFind: () => void }) {
   return (
     <div className="sticky top-0 hidden h-dvh w-[216px] shrink-0 flex-col gap-4 border-e border-line p-3 md:flex">
       <p className="px-2 pt-1 text-lg font-semibold">{frame.product}</p>

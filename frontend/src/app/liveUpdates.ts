@@ -1,9 +1,16 @@
 import { useQueryClient } from '@tanstack/react-query';
 import { useEffect } from 'react';
-import type { Bot, Session } from '../lib/apiTypes';
-import { putBot } from '../lib/bots';
+import type { Bot, Session, Source } from '../lib/apiTypes';
+import { dropBot, putBot } from '../lib/bots';
 import { liveEvents, useLiveEvent, useLiveState } from '../lib/liveEvents';
 import { queryKeys } from '../lib/queryKeys';
+import { dropSource, putSource } from '../lib/sources';
+
+/** A resource that is gone. */
+interface Deleted {
+  id: string;
+  deleted: true;
+}
 
 /** Keeps the shown data in step with the server while somebody is signed in. */
 export function useLiveUpdates(): void {
@@ -20,12 +27,18 @@ export function useLiveUpdates(): void {
   useEffect(() => {
     if (state === 'open') void client.invalidateQueries();
   }, [state, client]);
-  useLiveEvent<Bot>('bot', (bot) => putBot(client, bot));
-  useLiveEvent('crawl', () => {
-    void client.invalidateQueries({ queryKey: queryKeys.sources });
-    void client.invalidateQueries({ queryKey: queryKeys.knowledge });
+  useLiveEvent<Bot | Deleted>('bot', (bot) => {
+    if ('deleted' in bot) dropBot(client, bot.id);
+    else putBot(client, bot);
+  });
+  useLiveEvent<Source | Deleted>('crawl', (source) => {
+    if ('deleted' in source) dropSource(client, source.id);
+    else putSource(client, source);
+    const settled = 'deleted' in source || source.stage === 'idle';
+    if (settled) void client.invalidateQueries({ queryKey: queryKeys.knowledge });
   });
   useLiveEvent('backup', () => void client.invalidateQueries({ queryKey: queryKeys.status }));
+  useLiveEvent('reload', () => void client.invalidateQueries());
   useLiveEvent('restart', () => void client.invalidateQueries({ queryKey: queryKeys.session }));
 }
 

@@ -1,5 +1,5 @@
 import { Activity, BookOpen, Bot, MessageSquareText, Settings } from 'lucide-react';
-import type { User } from '../lib/apiTypes';
+import type { Person } from '../lib/apiTypes';
 import { frame } from './strings';
 
 const all = [
@@ -11,6 +11,6 @@ const all = [
 ] as const;
 
 /** The pages a person may open: guests may only ask. */
-export function pagesFor(user: User): readonly (typeof all)[number][] {
+export function pagesFor(user: Person): readonly (typeof all)[number][] {
   return user.role === 'guest' ? all.filter(({ to }) => to === '/ask') : all;
 }

@@ -71,7 +71,7 @@ export class ApiClient {
     return this.tried<T>('GET', path + search, undefined, {}, READ_TRIES, signal);
   }
 
-  post<T>(path: string, body: unknown = {}, options: WriteOptions = {}): Promise<T> {
+  post<T>(path: string, body?: unknown, options: WriteOptions = {}): Promise<T> {
     return this.write<T>('POST', path, body, options);
   }
 

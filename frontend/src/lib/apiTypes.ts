@@ -1,82 +1,43 @@
-/** Shapes of the HTTP API. Times are RFC 3339 UTC. */
+/** Shapes of the HTTP API, written by `npm run api-types` from docs/openapi.yaml: change that instead. */
 
-export interface Page<T> {
-  items: T[];
-  next_cursor: string | null;
+export interface Error {
+  error: ErrorDetail;
 }
 
-export interface User {
+export interface ErrorDetail {
+  code: string;
+  /** The cause, then the remedy */
+  message: string;
+  field?: string;
+}
+
+export type Role = 'owner' | 'member' | 'guest';
+
+export type State = 'restoring' | 'standby' | 'handover' | 'ready';
+
+export interface Person {
   id: string;
+  name: string;
   email: string | null;
-  name: string | null;
-  role: 'owner' | 'member' | 'guest';
+  role: Role;
+}
+
+/** Which ways of signing in would work for this request */
+export interface SignInWays {
+  google: boolean;
+  local: boolean;
+  link: boolean;
 }
 
 export interface Session {
-  user: User | null;
-  sign_in: { google: boolean; local: boolean; link: boolean };
-  state: 'restoring' | 'standby' | 'handover' | 'ready';
+  user: Person | null;
+  sign_in: SignInWays;
+  state: State;
   reason: string | null;
 }
 
-export type BotStatus = 'running' | 'starting' | 'stopped' | 'degraded' | 'crashed';
-
-export interface Bot {
-  id: string;
-  platform: 'telegram' | 'discord';
-  name: string;
-  handle: string | null;
-  model: string | null;
-  system_prompt: string | null;
-  desired: 'running' | 'stopped';
-  status: BotStatus;
-  reason: string | null;
-  since: string | null;
-  uptime_s: number | null;
-  last_contact_at: string | null;
-  messages_today: number;
-  token_last4: string;
-  owner_id: string;
-  /** null: the bot answers from every source. */
-  source_ids: string[] | null;
-  base_url: string | null;
-  allowed_chats: string[] | null;
-  transport: 'polling' | 'webhook';
-}
-
-export interface NewBot {
-  platform: 'telegram';
-  token: string;
-  name?: string;
-  model?: string;
-  system_prompt?: string;
-  start?: boolean;
-}
-
-export interface BotChange {
-  name?: string;
-  token?: string;
-  model?: string | null;
-  system_prompt?: string | null;
-  base_url?: string | null;
-  api_key?: string | null;
-  source_ids?: string[] | null;
-}
-
-export type LogLevel = 'debug' | 'info' | 'warning' | 'error';
-
-export interface LogLine {
-  id: number;
-  bot_id: string;
-  at: string;
-  level: LogLevel;
-  text: string;
-}
-
-export interface Prompt {
-  key: string;
-  title: string;
-  text: string;
+export interface SignInLink {
+  code: string;
 }
 
 export interface ApiKey {
@@ -85,54 +46,425 @@ export interface ApiKey {
   last4: string;
   created_at: string;
   last_used_at: string | null;
-  /** Present only in the answer that creates the key. */
-  secret?: string;
 }
 
-export interface Citation {
-  n: number;
-  title: string;
-  url: string;
+export interface ApiKeyList {
+  items: ApiKey[];
+  next_cursor: string | null;
+}
+
+export interface NewApiKey {
+  name: string;
+}
+
+export interface CreatedApiKey {
+  id: string;
+  name: string;
+  last4: string;
+  created_at: string;
+  last_used_at: string | null;
+  /** Shown once, never again */
+  key: string;
+}
+
+export type Platform = 'telegram' | 'discord';
+
+export type Desired = 'running' | 'stopped';
+
+export type BotStatus = 'running' | 'starting' | 'stopped' | 'degraded' | 'crashed';
+
+export type Transport = 'polling' | 'webhook';
+
+export interface Bot {
+  id: string;
+  owner_id: string;
+  platform: Platform;
+  name: string;
+  /** Without the @ */
+  handle: string;
+  token_last4: string;
+  /** null: the installation's own */
+  model: string | null;
+  /** The key of a prompt of /api/prompts, or a text */
+  system_prompt: string;
+  base_url: string | null;
+  has_api_key: boolean;
+  /** null: all sources */
+  source_ids: string[] | null;
+  /** null: all chats */
+  allowed_chats: string[] | null;
+  transport: Transport;
+  desired: Desired;
+  status: BotStatus;
+  /** Why it is not simply running */
+  reason: string | null;
+  /** When this status began */
+  since: string;
+  /** Whole seconds since it runs */
+  uptime_s: number | null;
+  /** The last successful poll */
+  last_contact_at: string | null;
+  messages_today: number;
+  created_at: string;
+  updated_at: string;
+}
+
+export interface BotList {
+  items: Bot[];
+  next_cursor: string | null;
+}
+
+export interface NewBot {
+  platform: Platform;
+  token: string;
+  /** null: the platform's name for it */
+  name?: string | null;
+  model?: string | null;
+  system_prompt?: string;
+  start?: boolean;
+  base_url?: string | null;
+  api_key?: string | null;
+  source_ids?: string[] | null;
+  allowed_chats?: string[] | null;
+}
+
+/** Only the fields that are sent change */
+export interface BotChange {
+  /** Must belong to the same bot of the platform */
+  token?: string;
+  name?: string;
+  model?: string | null;
+  system_prompt?: string;
+  base_url?: string | null;
+  api_key?: string | null;
+  source_ids?: string[] | null;
+  allowed_chats?: string[] | null;
+}
+
+export type LogLevel = 'debug' | 'info' | 'warning' | 'error';
+
+export interface LogLine {
+  /** Increasing within one run of Roost */
+  id: number;
+  at: string;
+  level: LogLevel;
+  text: string;
+}
+
+export interface LogLineList {
+  items: LogLine[];
+  next_cursor: null;
+  /** Lines after `after` that are no longer kept */
+  dropped: number;
+}
+
+/** Server-sent events, each with an id and one line of JSON: `bot` a Bot, or {id, deleted: true}; `log` a LiveLogLine; `crawl` a Source, or {id, deleted: true}; `reload` {} (events were missed: fetch everything again); `restart` {} (Roost stops: reconnect). A comment keeps the stream open every 15 seconds. */
+export type LiveEvents = string;
+
+export interface LiveLogLine {
+  bot_id: string;
+  id: number;
+  at: string;
+  level: LogLevel;
   text: string;
 }
 
 export interface Thread {
   id: string;
   title: string;
+  /** The bot whose settings answer */
   bot_id: string | null;
+  /** The text around a hit, when searching */
+  snippet: string | null;
   created_at: string;
   updated_at: string;
 }
 
+export interface ThreadList {
+  items: Thread[];
+  next_cursor: string | null;
+}
+
+export interface NewThread {
+  id?: UuidV7 | null;
+  bot_id?: string | null;
+}
+
+export interface ThreadChange {
+  title: string;
+}
+
+export type UuidV7 = string;
+
+export type MessageRole = 'user' | 'assistant';
+
+export type MessageStatus = 'pending' | 'done' | 'stopped' | 'failed';
+
+export type Thumb = 'up' | 'down';
+
+export interface Citation {
+  /** The number in the text */
+  n: number;
+  title: string;
+  /** The page at the heading */
+  url: string;
+  /** The passage */
+  text: string;
+}
+
 export interface Message {
   id: string;
-  role: 'user' | 'assistant';
+  thread_id: string;
+  role: MessageRole;
   text: string;
   citations: Citation[];
   run_id: string | null;
-  status: 'pending' | 'done' | 'stopped' | 'failed';
+  status: MessageStatus;
+  /** null: quoted passages */
+  model: string | null;
+  /** The documents do not say */
+  refused: boolean;
+  feedback: Thumb | null;
   created_at: string;
 }
 
+export interface MessageList {
+  items: Message[];
+  next_cursor: string | null;
+}
+
+export interface NewMessage {
+  id: UuidV7;
+  text: string;
+}
+
+export interface AcceptedMessage {
+  message: Message;
+  run_id: string;
+}
+
+/** Server-sent events with increasing integer ids, each with one line of JSON: `sources` RunSources (a second one: the run began again, drop the text); `delta` RunDelta; `done` RunDone; `error` ErrorDetail; `restart` {} (Roost stops: reconnect with Last-Event-ID). A finished run replays. */
+export type RunEvents = string;
+
+export interface RunSources {
+  citations: Citation[];
+}
+
+export interface RunDelta {
+  text: string;
+}
+
+export interface RunDone {
+  message: Message;
+  stopped: boolean;
+}
+
+export interface NewFeedback {
+  thumb: Thumb;
+  reason?: string | null;
+}
+
+export interface Feedback {
+  message_id: string;
+  thumb: Thumb;
+  reason: string | null;
+}
+
+export interface ThreadExport {
+  thread: Thread;
+  messages: Message[];
+}
+
+export interface NewQuestion {
+  question: string;
+  /** null: a new conversation */
+  thread_id?: string | null;
+  bot_id?: string | null;
+}
+
+export interface AskedAnswer {
+  answer: string;
+  citations: Citation[];
+  refused: boolean;
+  /** null: quoted passages */
+  model: string | null;
+  /** Why a written answer was not to be had */
+  notice: string | null;
+  thread_id: string;
+}
+
+export interface Prompt {
+  key: string;
+  name: string;
+  text: string;
+}
+
+export interface PromptList {
+  items: Prompt[];
+  next_cursor: null;
+}
+
+export type SourceKind = 'gitbook' | 'website' | 'blog' | 'manual';
+
+export type CrawlStage = 'idle' | 'discovering' | 'fetching' | 'indexing' | 'embedding';
+
 export interface Source {
   id: string;
-  kind: 'gitbook' | 'website' | 'blog' | 'manual';
+  kind: SourceKind;
+  /** null for the manual alone */
   url: string | null;
   every_s: number;
-  stage: string;
-  pages_done: number;
-  pages_total: number | null;
-  pages_failed: number;
+  paused: boolean;
+  owner_id: string;
+  stage: CrawlStage;
+  /** Pages read by the crawl that runs or ran last */
+  done: number;
+  /** Pages that crawl knows of */
+  total: number;
+  /** Pages that crawl could not read */
+  failed: number;
+  /** Pages that answers come from */
+  pages: number;
+  last_started_at: string | null;
   last_success_at: string | null;
+  next_at: string | null;
+  /** Why the last crawl failed */
   reason: string | null;
+  created_at: string;
+}
+
+export interface SourceList {
+  items: Source[];
+  next_cursor: string | null;
+}
+
+export interface NewSource {
+  kind: SourceKind;
+  /** Needed for all but the manual, which has none */
+  url?: string | null;
+  /** null: SCRAPE_INTERVAL_S for a website, a day for the others */
+  every_s?: number | null;
+}
+
+/** Only the fields that are sent change */
+export interface SourceChange {
+  every_s?: number;
+  paused?: boolean;
+}
+
+export type PageStatus = 'ok' | 'failed' | 'gone';
+
+export interface Page {
+  url: string;
+  title: string;
+  status: PageStatus;
+  reason: string | null;
+  fetched_at: string;
+}
+
+export interface PageList {
+  items: Page[];
+  next_cursor: string | null;
 }
 
 export interface Knowledge {
   pages: number;
   chunks: number;
   vectors: number;
-  index_version: string | null;
+  index_version: number;
+  /** Questions can be answered */
   ready: boolean;
-  stage: string;
+  stage: CrawlStage;
   sources: Source[];
+}
+
+export interface FoundPassage {
+  title: string;
+  url: string;
+  heading: string;
+  text: string;
+  /** From 0 to 1, higher is better */
+  score: number;
+}
+
+export interface PassageList {
+  items: FoundPassage[];
+  next_cursor: null;
+}
+
+export interface UnansweredQuestion {
+  id: string;
+  question: string;
+  bot_id: string | null;
+  platform: 'web' | 'telegram' | 'discord';
+  created_at: string;
+}
+
+export interface UnansweredList {
+  items: UnansweredQuestion[];
+  next_cursor: string | null;
+}
+
+export interface Health {
+  status: 'ok' | 'stuck';
+  reason: string | null;
+}
+
+export interface Readiness {
+  state: State;
+  reason: string | null;
+}
+
+/** Without a bucket all are null: data stays in DATA_DIR */
+export interface Replication {
+  bucket: string | null;
+  lag_s: number | null;
+  bytes_unshipped: number | null;
+  last_shipped_at: string | null;
+  epoch: number | null;
+  seq: number | null;
+  holder: string | null;
+  cost_per_month_usd: number | null;
+}
+
+export interface DatabaseTier {
+  name: string;
+  state: string;
+}
+
+export interface DatabaseStatus {
+  tier: string;
+  tiers: DatabaseTier[];
+}
+
+export interface BotCounts {
+  running: number;
+  starting: number;
+  stopped: number;
+  degraded: number;
+  crashed: number;
+}
+
+export interface KnowledgeCounts {
+  pages: number;
+  chunks: number;
+  vectors: number;
+  index_version: number;
+  ready: boolean;
+  stage: CrawlStage;
+}
+
+export interface InstallationStatus {
+  version: string;
+  started_at: string;
+  uptime_s: number;
+  state: State;
+  reason: string | null;
+  replication: Replication;
+  database: DatabaseStatus;
+  bots: BotCounts;
+  knowledge: KnowledgeCounts;
+  /** Who writes answers; null: passages are quoted */
+  model: string | null;
+  sqlite_version: string;
 }

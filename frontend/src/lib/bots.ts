@@ -1,6 +1,6 @@
 import { type QueryClient, type UseQueryResult, useQuery } from '@tanstack/react-query';
 import { api } from './apiClient';
-import type { Bot, Page } from './apiTypes';
+import type { Bot, BotList } from './apiTypes';
 import { useFallbackInterval } from './liveEvents';
 import { queryKeys } from './queryKeys';
 
@@ -20,7 +20,7 @@ async function fetchBots(signal: AbortSignal): Promise<ShownBot[]> {
   const bots: ShownBot[] = [];
   let cursor: string | null = null;
   for (let page = 0; page < MOST_PAGES; page++) {
-    const answer: Page<Bot> = await api.get('/api/bots', { query: { limit: PAGE_SIZE, cursor }, signal });
+    const answer: BotList = await api.get('/api/bots', { query: { limit: PAGE_SIZE, cursor }, signal });
     bots.push(...answer.items.map((bot) => shown(bot)));
     cursor = answer.next_cursor;
     if (cursor === null) break;

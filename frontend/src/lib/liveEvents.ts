@@ -1,8 +1,8 @@
 import { useEffect, useRef, useSyncExternalStore } from 'react';
 import { readEventStream, type StreamState } from './eventStream';
 
-/** What `GET /api/events` tells, each with the JSON of the resource. */
-export type LiveKind = 'bot' | 'log' | 'crawl' | 'backup' | 'restart';
+/** What `GET /api/events` tells: the JSON of the resource; `reload` where events were missed, `restart` where Roost stops. */
+export type LiveKind = 'bot' | 'log' | 'crawl' | 'backup' | 'reload' | 'restart';
 
 export type LiveState = StreamState | 'closed';
 

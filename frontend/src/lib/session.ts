@@ -1,6 +1,6 @@
 import { type UseQueryResult, useQuery } from '@tanstack/react-query';
 import { api } from './apiClient';
-import type { Session, User } from './apiTypes';
+import type { Person, Session } from './apiTypes';
 import { queryKeys } from './queryKeys';
 
 const RETRY_MS = 2_000;
@@ -17,6 +17,6 @@ export function useSession(): UseQueryResult<Session, Error> {
 }
 
 /** The person the page works for; null only while the sign-in page is shown. */
-export function useUser(): User | null {
+export function useUser(): Person | null {
   return useSession().data?.user ?? null;
 }

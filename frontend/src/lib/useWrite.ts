@@ -1,5 +1,6 @@
 import { type UseMutationResult, useMutation } from '@tanstack/react-query';
 import { useRef } from 'react';
+import { mayRetry } from './apiClient';
 import { saves } from './saves';
 
 /**
@@ -17,18 +18,24 @@ export function useWrite<TInput, TResult>(options: {
   return useMutation<TResult, Error, TInput>({
     retry: false,
     networkMode: 'always',
-    mutationFn: (input) => {
+    mutationFn: async (input) => {
       const written = JSON.stringify(input) ?? '';
       if (open.current?.input !== written) open.current = { input: written, key: saves.makeKey() };
-      return saves.run(
-        options.label,
-        open.current.key,
-        (key) => options.send(input, key),
-        (result) => {
-          open.current = null;
-          options.onSaved?.(result, input);
-        },
-      );
+      try {
+        return await saves.run(
+          options.label,
+          open.current.key,
+          (key) => options.send(input, key),
+          (result) => {
+            open.current = null;
+            options.onSaved?.(result, input);
+          },
+        );
+      } catch (error) {
+        // The server keeps a refusal under its key: the next try must be judged afresh.
+        if (!mayRetry(error)) open.current = null;
+        throw error;
+      }
     },
   });
 }

@@ -1,8 +1,12 @@
 /** Words of the shared controls. */
 export const controls = {
   close: 'Close',
+  cancel: 'Cancel',
   loading: 'Loading…',
   retry: 'Try again',
-  more: 'More',
-  optional: 'optional',
+  prompt: 'Prompt',
+  ownPrompt: 'Your own text',
+  promptText: 'Prompt text',
+  promptHint: 'Tells the bot who it is and how to answer. Your docs are added to it by themselves.',
+  showPrompt: 'Show the text',
 };
