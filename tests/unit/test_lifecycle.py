@@ -25,7 +25,7 @@ class Diary:
         self.troubled.set()
 
     def lifecycle(self, plan: Plan) -> Lifecycle:
-        return Lifecycle(plan, SystemClock(), self.stopping, self.ready.set, self.not_ready)
+        return Lifecycle(lambda: plan, SystemClock(), self.stopping, self.ready.set, self.not_ready)
 
 
 @pytest.fixture

@@ -38,26 +38,32 @@ class Plan:
     at_last: Sequence[Step]
 
 
+NOTHING = Plan((), (), (), ())
+
+
 class Lifecycle:
-    """Runs a Plan. `stopping` is set first of all, so that every open stream wakes.
+    """Makes and runs a Plan. `stopping` is set first of all, so that every open stream wakes.
+
+    `make_plan` is called in the starting thread: importing what the plan starts is the larger part of a
+    start.
 
     `ready` is called when requests may be answered; `not_ready` with the reason while a step fails.
     """
 
     def __init__(
         self,
-        plan: Plan,
+        make_plan: Callable[[], Plan],
         clock: Clock,
         stopping: threading.Event,
         ready: Callable[[], None],
         not_ready: Callable[[str], None],
     ) -> None:
-        self._plan = plan
+        self._make_plan = make_plan
+        self._plan = NOTHING
         self._clock = clock
         self._stopping = stopping
         self._ready = ready
         self._not_ready = not_ready
-        self._started: list[str] = []
         self._drained = threading.Event()
         self._stopped = threading.Event()
         self._stop_begun = threading.Lock()
@@ -79,6 +85,8 @@ class Lifecycle:
         return self._stopped.wait(timeout_s)
 
     def _start(self) -> None:
+        if not self._run_until_done(Step("building", self._build)):
+            return
         for step in self._plan.before_ready:
             if not self._run_until_done(step):
                 return
@@ -86,6 +94,9 @@ class Lifecycle:
         for step in self._plan.after_ready:
             if not self._run_until_done(step):
                 return
+
+    def _build(self) -> None:
+        self._plan = self._make_plan()
 
     def _run_until_done(self, step: Step) -> bool:
         """A step that can be retried is, until it succeeds or the process stops; one that cannot keeps the
@@ -107,7 +118,6 @@ class Lifecycle:
                 self._not_ready("Roost could not start. The log says why.")
                 return False
             else:
-                self._started.append(step.name)
                 return True
         return False
 

@@ -13,7 +13,6 @@ from roost.clock import Clock
 T = TypeVar("T")
 
 BEAT_EVERY_S = 1.0
-DEAD_AFTER_S = 15.0
 
 
 class LoopThread:
@@ -36,9 +35,11 @@ class LoopThread:
             raise RuntimeError("the loop has not been started")
         return self._loop
 
-    def alive(self) -> bool:
-        """False once the loop has been stuck for 15 s. True before it starts: nothing can be stuck yet."""
-        return not self._running.is_set() or self._clock.monotonic_s() - self._last_beat_s < DEAD_AFTER_S
+    def silence_s(self) -> float:
+        """Seconds since the loop last showed a sign of life; 0 before it starts, when nothing can be stuck."""
+        if not self._running.is_set():
+            return 0.0
+        return self._clock.monotonic_s() - self._last_beat_s
 
     def submit(self, work: Coroutine[Any, Any, T]) -> Future[T]:
         return asyncio.run_coroutine_threadsafe(work, self.loop)

@@ -1,0 +1,82 @@
+"""Whose address a request was sent to, and whether it comes straight from this machine: from its
+environment alone.
+"""
+
+from __future__ import annotations
+
+from ipaddress import ip_address
+from typing import Any
+from urllib.parse import urlsplit
+
+from roost.settings import Settings
+
+Environ = dict[str, Any]
+
+_FORWARDING = (
+    "HTTP_FORWARDED",
+    "HTTP_X_FORWARDED_FOR",
+    "HTTP_X_FORWARDED_HOST",
+    "HTTP_X_FORWARDED_PROTO",
+    "HTTP_X_REAL_IP",
+    "HTTP_VIA",
+)
+
+
+def is_sent_to_us(environ: Environ, settings: Settings) -> bool:
+    """False for a foreign name in Host or X-Forwarded-Host: DNS rebinding, or a proxy nobody configured."""
+    forwarded = environ.get("HTTP_X_FORWARDED_HOST")
+    return _is_ours(environ.get("HTTP_HOST", ""), settings) and (
+        forwarded is None or _is_ours(forwarded, settings)
+    )
+
+
+def may_sign_in_locally(environ: Environ, settings: Settings) -> bool:
+    """From this machine, to this machine, with nothing between: else a reverse proxy would open it to the
+    world.
+    """
+    return (
+        not settings.on_cloud_run
+        and settings.public_url is None
+        and is_loopback_name(settings.host)
+        and is_direct_from_here(environ)
+        and is_loopback_name(host_name(environ.get("HTTP_HOST", "")))
+    )
+
+
+def is_direct_from_here(environ: Environ) -> bool:
+    """The peer is this machine, and no proxy says that it stands between."""
+    return is_loopback_name(environ.get("REMOTE_ADDR") or "") and not any(
+        name in environ for name in _FORWARDING
+    )
+
+
+def is_loopback_name(host: str) -> bool:
+    if host.lower() == "localhost":
+        return True
+    try:
+        return ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+def host_name(host: str) -> str:
+    """The name of a Host header, without its port; empty when it is not well-formed (RFC 9110, section
+    7.2).
+    """
+    name, colon, port = host.strip().lower().rpartition(":")
+    if not colon or "]" in port:
+        name, port = host.strip().lower(), ""
+    if port and not port.isdecimal():
+        return ""
+    if name.startswith("[") != name.endswith("]") or any(character in name for character in "@/\\,# "):
+        return ""
+    return name
+
+
+def _is_ours(host: str, settings: Settings) -> bool:
+    name = host_name(host)
+    if settings.public_url is not None and name == (urlsplit(settings.public_url).hostname or ""):
+        return True
+    if settings.on_cloud_run and settings.public_url is None and name.endswith(".run.app"):
+        return True
+    return is_loopback_name(name)
