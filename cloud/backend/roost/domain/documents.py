@@ -57,7 +57,10 @@ class PageStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class PageRecord:
-    """What is remembered of a page between crawls; `content_sha256` is of the extracted markdown."""
+    """What is remembered of a page between crawls; `content_sha256` is of the extracted markdown.
+
+    `links` are where the page leads within its source, for crawls in which the page answers "not modified".
+    """
 
     source_id: str
     url: str
@@ -69,6 +72,7 @@ class PageRecord:
     content_sha256: str | None
     missed_crawls: int
     fetched_at: datetime
+    links: tuple[str, ...] = ()
 
 
 class CrawlStage(StrEnum):
@@ -139,3 +143,18 @@ class Retrieval:
     confidence: Confidence
     index_version: int
     ready: bool
+
+
+@dataclass(frozen=True, slots=True)
+class IndexState:
+    """How far the index is. `ready` once anything can be found; `vectors` of the `chunks` can be found by meaning.
+
+    `model` is the embedder's name, None while there is none; `reason` says in a sentence what is missing or going on.
+    """
+
+    chunks: int
+    vectors: int
+    index_version: int
+    ready: bool
+    model: str | None
+    reason: str | None

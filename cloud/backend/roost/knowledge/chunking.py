@@ -1,6 +1,8 @@
-"""Cuts a page into passages that fit the embedder, along its headings, paragraphs, list items and lines of code.
+"""Cuts a page into passages that fit the embedder, along its headings, paragraphs, list items and lines of
+code.
 
-Pure: the same page and token counter give the same chunks with the same ids, so that only what changed is embedded again.
+Pure: the same page and token counter give the same chunks with the same ids, so that only what changed is
+embedded again.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ TokenCounter = Callable[[str], int]
 TOKEN_LIMIT = 256  # what all-MiniLM-L6-v2 was trained to read; what is beyond is not searched by meaning
 SPECIAL_TOKENS = 2  # [CLS] and [SEP]
 BREADCRUMB_LIMIT = 64  # tokens of the prefix at most, so that three quarters are left for the text
-TINY_TOKENS = 32  # a section below this is merged with its neighbour
+TINY_TOKENS = 8  # a section below this, mostly a heading alone, is merged with its neighbour
 MERGED_TOKENS = 128  # ... as long as the result stays this small: a citation names the first heading only
 CHARACTERS_PER_TOKEN = 8  # a run of signs without a border is one token to the model, whatever its length
 MINIMUM_BUDGET = 64
@@ -26,7 +28,7 @@ TITLE_LIMIT = 300  # characters
 _FENCE = re.compile(r"^\s*(`{3,}|~{3,})")
 _LIST_ITEM = re.compile(r"^\s*(?:[-*+]|\d{1,4}[.)])\s+")
 _TABLE_ROW = re.compile(r"^\s*\|")
-_SENTENCE_END = re.compile(r"(?<=[.!?。！？])\s+")
+_SENTENCE_END = re.compile(r"(?<=[.!?\u3002\uff01\uff1f])\s+")
 _WORD_OR_SIGN = re.compile(r"[^\W_]+|[^\w\s]|_")
 _BLANKS = re.compile(r"\s+")
 
@@ -59,7 +61,8 @@ class _Outline:
 
 
 def chunk_page(source_id: str, page: ExtractedPage, count_tokens: TokenCounter) -> tuple[Chunk, ...]:
-    """The page's passages in reading order. Every passage fits TOKEN_LIMIT with its breadcrumb in front, as `embedded_text` joins them.
+    """The page's passages in reading order. Every passage fits TOKEN_LIMIT with its breadcrumb in front, as
+    `embedded_text` joins them.
 
     A page without any text still gives one chunk that holds its title.
     """
@@ -67,20 +70,21 @@ def chunk_page(source_id: str, page: ExtractedPage, count_tokens: TokenCounter) 
     def count(text: str) -> int:
         return max(count_tokens(text), len(text) // CHARACTERS_PER_TOKEN)
 
-    title = _one_line(page.title)[:TITLE_LIMIT] or page.url
+    url = storable(page.url)
+    title = _one_line(page.title)[:TITLE_LIMIT] or url
     outline = _Outline(title)
     parts: list[_Part] = []
     for section in page.sections or (Section(0, "", None, ""),):
         path = outline.enter(section)
         budget = _budget(title, path, count)
-        blocks = tuple(_fitted_blocks(section.body, budget, count))
+        blocks = tuple(_fitted_blocks(storable(section.body), budget, count))
         if not blocks and not path:
             continue
         parts.extend(_packed(section, path, blocks, budget, count))
     if not parts:
         parts = [_Part(Section(0, "", None, ""), (), (), 0)]
     merged = _merge_tiny(parts, title, count)
-    return tuple(_numbered(source_id, page.url, title, merged))
+    return tuple(_numbered(source_id, url, title, merged))
 
 
 def embedded_text(title: str, heading_path: Sequence[str], text: str) -> str:
@@ -105,17 +109,28 @@ def _clipped(name: str, tokens: int) -> str:
     return name[:low].strip()
 
 
+def storable(text: str) -> str:
+    """Without what SQLite and the tokenizer cannot take: lone surrogates and NUL."""
+    return text.encode("utf-8", "replace").decode("utf-8").replace("\x00", " ")
+
+
 def text_sha256(text: str) -> str:
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+    return hashlib.sha256(text.encode("utf-8")).hexdigest()
 
 
 def estimate_tokens(text: str) -> int:
-    """A counter for when no model is there, which tends to count too many: four letters of a word, or one other sign, a token."""
-    return sum(1 + (len(word) - 1) // 4 if word.isascii() else len(word) for word in _WORD_OR_SIGN.findall(text))
+    """A counter for when no model is there, which tends to count too many: four letters of a word, or one
+    other sign, a token.
+    """
+    return sum(
+        1 + (len(word) - 1) // 4 if word.isascii() else len(word) for word in _WORD_OR_SIGN.findall(text)
+    )
 
 
 def _chunk_id(url: str, path: Sequence[str], ordinal: int) -> str:
-    return hashlib.sha256("\x1f".join((url, *path, str(ordinal))).encode("utf-8", "surrogatepass")).hexdigest()
+    return hashlib.sha256(
+        "\x1f".join((url, *path, str(ordinal))).encode("utf-8", "surrogatepass")
+    ).hexdigest()
 
 
 def _numbered(source_id: str, url: str, title: str, parts: Sequence[_Part]) -> Iterator[Chunk]:
@@ -157,17 +172,18 @@ def _packed(
 
 
 def _merge_tiny(parts: Sequence[_Part], title: str, count_tokens: TokenCounter) -> list[_Part]:
-    """Joins a tiny passage to the one before it where they are of one branch and fit; its heading then stands in the text.
-
-    A lead-in that is tiny itself takes in what follows, so that a heading never stands alone above its own subsections.
-    """
+    """Joins a tiny passage to its neighbour in the same branch where both fit."""
     merged: list[_Part] = []
     for part in parts:
         if merged:
             joined = _joined(merged[-1], part, count_tokens)
             tiny = part.tokens < TINY_TOKENS or merged[-1].tokens < TINY_TOKENS
             related = _is_below(part.path, merged[-1].path) or _is_sibling(part.path, merged[-1].path)
-            if tiny and related and joined.tokens <= min(MERGED_TOKENS, _budget(title, joined.path, count_tokens)):
+            if (
+                tiny
+                and related
+                and joined.tokens <= min(MERGED_TOKENS, _budget(title, joined.path, count_tokens))
+            ):
                 merged[-1] = joined
                 continue
         merged.append(part)
@@ -175,9 +191,21 @@ def _merge_tiny(parts: Sequence[_Part], title: str, count_tokens: TokenCounter) 
 
 
 def _joined(first: _Part, second: _Part, count_tokens: TokenCounter) -> _Part:
-    heading = second.path[-1] if second.path and second.path != first.path else ""
-    blocks = (*((f"**{heading}**",) if heading else ()), *second.blocks)
-    return replace(first, blocks=(*first.blocks, *blocks), tokens=first.tokens + sum(map(count_tokens, blocks)))
+    """Both texts under the name and anchor of the larger one; the other's heading stands in the text, so that
+    no title is lost.
+    """
+    if second.tokens > first.tokens:
+        kept, blocks = second, (*_named(first, second.path), *second.blocks)
+    else:
+        kept, blocks = first, (*first.blocks, *_named(second, first.path))
+    return replace(kept, blocks=blocks, tokens=sum(map(count_tokens, blocks)))
+
+
+def _named(part: _Part, under: tuple[str, ...]) -> tuple[str, ...]:
+    """The part's blocks below its heading, unless the breadcrumb `under` says the heading already."""
+    if not part.path or part.path[-1] in under:
+        return part.blocks
+    return (f"**{part.path[-1]}**", *part.blocks)
 
 
 def _is_below(path: tuple[str, ...], above: tuple[str, ...]) -> bool:
@@ -228,12 +256,18 @@ def _flush(lines: list[str]) -> Iterator[str]:
 
 
 def _continues_list(lines: Sequence[str], line: str) -> bool:
-    """A blank line between two items, or before an item's indented second paragraph, does not end the list."""
-    return bool(lines) and bool(_LIST_ITEM.match(lines[0])) and bool(_LIST_ITEM.match(line) or line.startswith(("  ", "\t")))
+    """A blank line between items, or before an item's indented second paragraph, does not end a list."""
+    return (
+        bool(lines)
+        and bool(_LIST_ITEM.match(lines[0]))
+        and bool(_LIST_ITEM.match(line) or line.startswith(("  ", "\t")))
+    )
 
 
 def _split(block: str, budget: int, count_tokens: TokenCounter) -> Iterator[str]:
-    """A block larger than the budget, cut at the best borders it has: items and rows, lines of code, sentences, words."""
+    """A block larger than the budget, cut at the best borders it has: items and rows, lines of code,
+    sentences, words.
+    """
     lines = block.split("\n")
     if _FENCE.match(lines[0]):
         yield from _split_code(lines, budget, count_tokens)
@@ -318,4 +352,4 @@ def _cut(piece: str, budget: int, count_tokens: TokenCounter) -> Iterator[str]:
 
 
 def _one_line(text: str) -> str:
-    return _BLANKS.sub(" ", text).strip()
+    return _BLANKS.sub(" ", storable(text)).strip()

@@ -1,7 +1,8 @@
 """Vectors of meaning: all-MiniLM-L6-v2 as int8 ONNX, in this process, one thread.
 
-The library and the model are loaded when first used. A query takes 1 to 2 ms of CPU, a passage of 256 tokens some 20 to 45 ms.
-Source of the pooling: the model card of sentence-transformers/all-MiniLM-L6-v2 (mean over the tokens, then L2 norm).
+The library and the model are loaded when first used. A query takes 1 to 2 ms of CPU, a passage of 256 tokens
+some 20 to 45 ms. Source of the pooling: the model card of sentence-transformers/all-MiniLM-L6-v2 (mean over
+the tokens, then L2 norm).
 """
 
 from __future__ import annotations
@@ -77,7 +78,8 @@ class MiniLmEmbedder:
         first, last = tokenizer.token_to_id("[CLS]"), tokenizer.token_to_id("[SEP]")
         ids = np.array([[first, *encoding.ids[: TOKEN_LIMIT - SPECIAL_TOKENS], last]], dtype=np.int64)
         states = session.run(
-            None, {"input_ids": ids, "attention_mask": np.ones_like(ids), "token_type_ids": np.zeros_like(ids)}
+            None,
+            {"input_ids": ids, "attention_mask": np.ones_like(ids), "token_type_ids": np.zeros_like(ids)},
         )[0]
         mean = states[0].mean(axis=0, dtype=np.float32)
         unit: Vector = mean / max(float(np.linalg.norm(mean)), 1e-12)

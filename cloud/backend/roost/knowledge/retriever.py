@@ -1,0 +1,230 @@
+"""Finds the passages that answer a question: the best by words and the best by meaning, scored together.
+
+Everything it needs to know stands in knowledge.db, so that it follows the index without being told. Until the
+vector index is open, and while parts of it are missing, words find the candidates and stored vectors still
+rank them.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sqlalchemy import Connection
+
+from roost.domain.documents import Chunk, Confidence, Passage, Retrieval
+from roost.knowledge import fusion
+from roost.knowledge.chroma_index import ChromaIndex, VectorIndexDamaged
+from roost.knowledge.chunking import storable
+from roost.knowledge.embeddings import Embedder, QueryVectors
+from roost.knowledge.query_words import query_words
+from roost.storage import chunks
+from roost.storage.chunks import Term
+from roost.storage.database import Database
+
+if TYPE_CHECKING:
+    from roost.knowledge.embeddings import Vector
+
+CANDIDATES = 50
+PREVIOUS_LIMIT = (
+    500  # characters of the turn before: it gives the subject, and must not push out the question
+)
+PREFIX_FROM = 4  # letters a word needs to stand for the words that begin with it
+COUNTS_KEPT = 5_000
+
+
+@dataclass(frozen=True, slots=True)
+class _Words:
+    """What a search by words gave, and how much its best match is worth (0..1)."""
+
+    scores: Mapping[int, float]
+    evidence: float
+
+
+class FusedRetriever:
+    """Implements `roost.services.ports.Retriever`. `on_damage` is called when the vector index turns out to
+    be unusable.
+    """
+
+    def __init__(
+        self, database: Database, embedder: Embedder, vector_index: ChromaIndex, on_damage: Callable[[], None]
+    ) -> None:
+        self._database = database
+        self._embedder = embedder
+        self._queries = QueryVectors(embedder)
+        self._vector_index = vector_index
+        self._on_damage = on_damage
+        self._counts: dict[Term, int] = {}
+        self._counts_version = -1
+        self._counting = threading.Lock()
+
+    def retrieve(
+        self,
+        question: str,
+        *,
+        previous: str | None = None,
+        source_ids: Sequence[str] | None = None,
+        limit: int = 8,
+    ) -> Retrieval:
+        """The passages that answer `question`, best first; see `fusion` for the scores and the confidence.
+
+        With `previous`, the user turn before, the question is searched for alone and together with it. Raises
+        StorageError.
+        """
+        question = storable(question)
+        together = (
+            f"{storable(previous)[:PREVIOUS_LIMIT]}\n{question}" if previous and previous.strip() else None
+        )
+        vector = self._vector(question, together)
+        with self._database.read() as db:
+            index = chunks.read_index(db)
+            size = chunks.count_chunks(db)
+            if size == 0:
+                return Retrieval(question, (), Confidence.REFUSE, index.version, ready=False)
+            words = self._search_words(db, question, together, index.version, size, source_ids)
+            near = self._nearest(index.collection, vector, source_ids)
+            candidates = list(dict.fromkeys((*words.scores, *near)))
+            cosines = _cosines(vector, chunks.read_vectors(db, self._embedder.model, candidates, source_ids))
+            best = fusion.fuse(cosines, words.scores, words.evidence)[: 2 * limit]
+            found = chunks.read_chunks(db, [row for row, _ in best])
+        return Retrieval(
+            query=question,
+            passages=_passages(best, found)[:limit],
+            confidence=_confidence(cosines, words),
+            index_version=index.version,
+            ready=True,
+        )
+
+    def search(
+        self, query: str, limit: int = 10, source_ids: Sequence[str] | None = None
+    ) -> tuple[Passage, ...]:
+        """The nearest passages whatever their confidence, for people who search the knowledge themselves."""
+        return self.retrieve(query, limit=limit, source_ids=source_ids).passages
+
+    def _vector(self, question: str, together: str | None) -> Vector | None:
+        """The question's unit vector, blended with that of the follow-up; None while there is no model."""
+        if self._embedder.missing() is not None:
+            return None
+        vector = self._queries.embed(question)
+        if together is None:
+            return vector
+        weight = fusion.LAST_TURN_WEIGHT
+        blended: Vector = weight * vector + (1 - weight) * self._queries.embed(together)
+        blended /= max(float(blended @ blended) ** 0.5, 1e-12)
+        return blended
+
+    def _search_words(
+        self,
+        db: Connection,
+        question: str,
+        together: str | None,
+        version: int,
+        size: int,
+        source_ids: Sequence[str] | None,
+    ) -> _Words:
+        last = self._words(db, question, version, size, source_ids)
+        if together is None:
+            return last
+        both = self._words(db, together, version, size, source_ids)
+        weight = fusion.LAST_TURN_WEIGHT
+        return _Words(
+            scores=fusion.blend(last.scores, both.scores),
+            evidence=weight * last.evidence + (1 - weight) * both.evidence,
+        )
+
+    def _words(
+        self, db: Connection, query: str, version: int, size: int, source_ids: Sequence[str] | None
+    ) -> _Words:
+        terms, counts = [], []
+        for word in query_words(query):
+            term = Term(word)
+            count = self._count(db, term, version)
+            if count == 0 and len(word) >= PREFIX_FROM:
+                term = Term(word, prefix=True)
+                count = self._count(db, term, version)
+            if count:
+                terms.append(term)
+            if word.isalnum():
+                counts.append(count)
+        scores = chunks.best_by_words(db, terms, CANDIDATES, source_ids)
+        return _Words(scores, fusion.lexical_evidence(max(scores.values(), default=0.0), counts, size))
+
+    def _count(self, db: Connection, term: Term, version: int) -> int:
+        """In how many chunks the term stands, remembered as long as the index does not change."""
+        with self._counting:
+            if version != self._counts_version or len(self._counts) > COUNTS_KEPT:
+                self._counts.clear()
+                self._counts_version = version
+            known = self._counts.get(term)
+        if known is not None:
+            return known
+        count = chunks.count_matches(db, term)
+        with self._counting:
+            if version == self._counts_version:
+                self._counts[term] = count
+        return count
+
+    def _nearest(
+        self, collection: str | None, vector: Vector | None, source_ids: Sequence[str] | None
+    ) -> list[int]:
+        if vector is None or collection is None or not self._vector_index.opened:
+            return []
+        try:
+            return self._vector_index.nearest(collection, vector, CANDIDATES, source_ids)
+        except VectorIndexDamaged:
+            # Words answer meanwhile; the indexer says in the log what happened and builds it again.
+            self._on_damage()
+            return []
+
+
+def _cosines(vector: Vector | None, stored: Mapping[int, bytes | None]) -> dict[int, float | None]:
+    """Exact cosines of the stored unit vectors; None where there is none."""
+    cosines: dict[int, float | None] = dict.fromkeys(stored)
+    embedded = {row: blob for row, blob in stored.items() if blob is not None}
+    if vector is None or not embedded:
+        return cosines
+    import numpy as np
+
+    matrix = (
+        np.frombuffer(b"".join(embedded.values()), dtype=np.float16)
+        .reshape(len(embedded), -1)
+        .astype(np.float32)
+    )
+    cosines.update(zip(embedded, (matrix @ vector).tolist(), strict=True))
+    return cosines
+
+
+def _confidence(cosines: Mapping[int, float | None], words: _Words) -> Confidence:
+    """By the top cosine; by words where there is no vector, or where passages that match by words have none
+    yet.
+    """
+    known = [cosine for cosine in cosines.values() if cosine is not None]
+    by_meaning = fusion.confidence_by_cosine(max(known, default=0.0))
+    if len(known) == len(cosines) and known:
+        return by_meaning
+    by_words = fusion.confidence_by_words(words.evidence)
+    order = (Confidence.REFUSE, Confidence.HEDGE, Confidence.ANSWER)
+    return max(by_meaning, by_words, key=order.index)
+
+
+def _passages(best: Sequence[tuple[int, float]], found: Mapping[int, Chunk]) -> tuple[Passage, ...]:
+    """Each page's passage once, also where two sources hold the same page."""
+    passages: dict[str, Passage] = {}
+    for row, score in best:
+        if row in found:
+            passages.setdefault(found[row].id, _passage(found[row], score))
+    return tuple(passages.values())
+
+
+def _passage(chunk: Chunk, score: float) -> Passage:
+    return Passage(
+        chunk_id=chunk.id,
+        source_id=chunk.source_id,
+        url=f"{chunk.url}#{chunk.anchor}" if chunk.anchor else chunk.url,
+        title=chunk.title,
+        heading=chunk.heading_path[-1] if chunk.heading_path else "",
+        text=chunk.text,
+        score=max(0.0, min(1.0, score)),
+    )

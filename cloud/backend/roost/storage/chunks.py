@@ -1,0 +1,426 @@
+"""Passages, their full-text index, their vectors, and which vector collection is current. All in
+knowledge.db.
+
+The lexical side is FTS5 with Porter stemming; scores are bm25() with its sign turned, so that higher is
+better.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, bindparam, text
+
+from roost.domain.documents import Chunk
+
+# Words in a heading tell more about a passage than words in it; parts of identifiers tell less than whole
+# words.
+BREADCRUMB_WEIGHT = 2.0
+TEXT_WEIGHT = 1.0
+IDENTIFIER_WEIGHT = 0.5
+
+VARIABLES_AT_ONCE = 500
+
+
+@dataclass(frozen=True, slots=True)
+class IndexedChunk:
+    """A passage with what is derived from it for searching."""
+
+    chunk: Chunk
+    identifiers: str
+    embedded_text: str
+    embedded_sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class IndexRecord:
+    """`version` grows with every change a search can see; `collection` is live, `building` is being filled
+    beside it.
+    """
+
+    version: int
+    collection: str | None
+    building: str | None
+    removed_since_built: int
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """A word or an exact run of words to search for. `prefix` also finds words that begin with it."""
+
+    words: str
+    prefix: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class UnembeddedChunk:
+    embedded_sha256: str
+    embedded_text: str
+
+
+@dataclass(frozen=True, slots=True)
+class PlacedVector:
+    """A chunk's row number with its source and its vector, as the vector index takes them."""
+
+    row: int
+    source_id: str
+    vector: bytes
+
+
+def read_index(db: Connection) -> IndexRecord:
+    row = db.execute(
+        text("SELECT version, collection, building, removed_since_built FROM index_state WHERE id = 1")
+    ).one()
+    return IndexRecord(row.version, row.collection, row.building, row.removed_since_built)
+
+
+def count_chunks(db: Connection) -> int:
+    return int(db.execute(text("SELECT count(*) FROM chunks")).scalar_one())
+
+
+def count_embedded(db: Connection, model: str) -> int:
+    """Chunks that have a vector of this model."""
+    return int(
+        db.execute(
+            text(
+                "SELECT count(*) FROM chunks JOIN vectors"
+                " ON vectors.model = :model AND vectors.embedded_sha256 = chunks.embedded_sha256"
+            ),
+            {"model": model},
+        ).scalar_one()
+    )
+
+
+def replace_page(db: Connection, source_id: str, url: str, chunks: Sequence[IndexedChunk]) -> bool:
+    """Makes these the page's chunks. Rows that are the same are left alone; True when anything changed."""
+    known = {
+        (row.id, row.title, row.heading_path, row.anchor, row.text): row.row
+        for row in db.execute(
+            text(
+                "SELECT row, id, title, heading_path, anchor, text FROM chunks WHERE source_id ="
+                " :source_id AND url = :url"
+            ),
+            {"source_id": source_id, "url": url},
+        )
+    }
+    fresh = [chunk for chunk in chunks if known.pop(_identity(chunk.chunk), None) is None]
+    _remove_rows(db, list(known.values()))
+    _add(db, fresh)
+    return bool(fresh or known)
+
+
+def remove_pages(db: Connection, source_id: str, urls: Iterable[str]) -> bool:
+    """True when there was anything to remove."""
+    rows: list[int] = []
+    for url in urls:
+        rows += db.execute(
+            text("SELECT row FROM chunks WHERE source_id = :source_id AND url = :url"),
+            {"source_id": source_id, "url": url},
+        ).scalars()
+    _remove_rows(db, rows)
+    return bool(rows)
+
+
+def remove_source(db: Connection, source_id: str) -> bool:
+    """True when there was anything to remove."""
+    rows = list(
+        db.execute(
+            text("SELECT row FROM chunks WHERE source_id = :source_id"), {"source_id": source_id}
+        ).scalars()
+    )
+    _remove_rows(db, rows)
+    return bool(rows)
+
+
+def raise_version(db: Connection) -> None:
+    db.execute(text("UPDATE index_state SET version = version + 1 WHERE id = 1"))
+
+
+_BEST_BY_WORDS = text(
+    "SELECT rowid AS row, bm25(chunks_fts, :breadcrumb, :text, :identifiers) AS score FROM chunks_fts"
+    " WHERE chunks_fts MATCH :match ORDER BY score LIMIT :limit"
+)
+_BEST_BY_WORDS_IN_SOURCES = text(
+    "SELECT rowid AS row, bm25(chunks_fts, :breadcrumb, :text, :identifiers) AS score FROM chunks_fts"
+    " WHERE chunks_fts MATCH :match AND rowid IN (SELECT row FROM chunks WHERE source_id IN :source_ids)"
+    " ORDER BY score LIMIT :limit"
+).bindparams(bindparam("source_ids", expanding=True))
+
+
+def best_by_words(
+    db: Connection, terms: Sequence[Term], limit: int, source_ids: Sequence[str] | None = None
+) -> dict[int, float]:
+    """The rows that hold any of the terms, best first, with their BM25 scores (above 0)."""
+    if not terms or (source_ids is not None and not source_ids):
+        return {}
+    statement = _BEST_BY_WORDS if source_ids is None else _BEST_BY_WORDS_IN_SOURCES
+    values: dict[str, object] = {
+        "breadcrumb": BREADCRUMB_WEIGHT,
+        "text": TEXT_WEIGHT,
+        "identifiers": IDENTIFIER_WEIGHT,
+        "match": " OR ".join(map(match_term, terms)),
+        "limit": limit,
+    }
+    if source_ids is not None:
+        values["source_ids"] = list(source_ids)
+    return {row.row: -row.score for row in db.execute(statement, values)}
+
+
+def count_matches(db: Connection, term: Term) -> int:
+    """How many chunks hold the term."""
+    return int(
+        db.execute(
+            text("SELECT count(*) FROM chunks_fts WHERE chunks_fts MATCH :match"), {"match": match_term(term)}
+        ).scalar_one()
+    )
+
+
+def match_term(term: Term) -> str:
+    """The term as a literal of FTS5's query language: nothing in it can act as an operator
+    (sqlite.org/fts5.html, section 3.1).
+    """
+    quoted = '"' + term.words.replace("\x00", " ").replace('"', '""') + '"'
+    return quoted + "*" if term.prefix else quoted
+
+
+def read_chunks(db: Connection, rows: Sequence[int]) -> dict[int, Chunk]:
+    """The chunks that (still) stand in these rows."""
+    found: dict[int, Chunk] = {}
+    statement = text(
+        "SELECT row, id, source_id, url, title, heading_path, anchor, ordinal, text FROM chunks WHERE"
+        " row IN :rows"
+    ).bindparams(bindparam("rows", expanding=True))
+    for some in _portions(rows):
+        for row in db.execute(statement, {"rows": some}):
+            found[row.row] = Chunk(
+                id=row.id,
+                source_id=row.source_id,
+                url=row.url,
+                title=row.title,
+                heading_path=tuple(json.loads(row.heading_path)),
+                anchor=row.anchor,
+                ordinal=row.ordinal,
+                text=row.text,
+            )
+    return found
+
+
+def read_vectors(
+    db: Connection, model: str, rows: Sequence[int], source_ids: Sequence[str] | None = None
+) -> dict[int, bytes | None]:
+    """The vectors of those rows that (still) exist, and belong to `source_ids` if given; None where one is
+    not embedded yet.
+    """
+    found: dict[int, bytes | None] = {}
+    statement = text(
+        "SELECT chunks.row, chunks.source_id, vectors.vector FROM chunks LEFT JOIN vectors"
+        " ON vectors.model = :model AND vectors.embedded_sha256 = chunks.embedded_sha256 WHERE"
+        " chunks.row IN :rows"
+    ).bindparams(bindparam("rows", expanding=True))
+    for some in _portions(rows):
+        for row in db.execute(statement, {"model": model, "rows": some}):
+            if source_ids is None or row.source_id in source_ids:
+                found[row.row] = row.vector
+    return found
+
+
+def unembedded(db: Connection, model: str, limit: int) -> list[UnembeddedChunk]:
+    """Texts of chunks that have no vector of this model, oldest first, each text once."""
+    return [
+        UnembeddedChunk(row.embedded_sha256, row.embedded_text)
+        for row in db.execute(
+            text(
+                "SELECT embedded_sha256, embedded_text FROM chunks WHERE NOT EXISTS"
+                " (SELECT 1 FROM vectors WHERE model = :model AND vectors.embedded_sha256 ="
+                " chunks.embedded_sha256)"
+                " GROUP BY embedded_sha256 ORDER BY min(row) LIMIT :limit"
+            ),
+            {"model": model, "limit": limit},
+        )
+    ]
+
+
+def store_vectors(db: Connection, model: str, vectors: Mapping[str, bytes]) -> None:
+    """Keeps vectors by the hash of the text they were made of."""
+    if vectors:
+        db.execute(
+            text(
+                "INSERT OR REPLACE INTO vectors (model, embedded_sha256, vector) VALUES (:model,"
+                " :embedded_sha256, :vector)"
+            ),
+            [
+                {"model": model, "embedded_sha256": sha256, "vector": vector}
+                for sha256, vector in vectors.items()
+            ],
+        )
+
+
+def forget_unused_vectors(db: Connection, model: str, spare: int) -> None:
+    """Drops vectors that no chunk uses, once there are more than `spare` of them beyond the used ones; other
+    models' at once.
+    """
+    db.execute(text("DELETE FROM vectors WHERE model <> :model"), {"model": model})
+    kept = int(db.execute(text("SELECT count(*) FROM vectors")).scalar_one())
+    if kept > count_chunks(db) + spare:
+        db.execute(
+            text("DELETE FROM vectors WHERE embedded_sha256 NOT IN (SELECT embedded_sha256 FROM chunks)")
+        )
+
+
+def unplaced(db: Connection, model: str, collection: str, limit: int) -> list[PlacedVector]:
+    """Embedded chunks that are not in `collection` yet."""
+    return [
+        PlacedVector(row.row, row.source_id, row.vector)
+        for row in db.execute(
+            text(
+                "SELECT chunks.row, chunks.source_id, vectors.vector FROM chunks JOIN vectors"
+                " ON vectors.model = :model AND vectors.embedded_sha256 = chunks.embedded_sha256"
+                " WHERE chunks.collection IS NULL OR chunks.collection <> :collection ORDER BY"
+                " chunks.row LIMIT :limit"
+            ),
+            {"model": model, "collection": collection, "limit": limit},
+        )
+    ]
+
+
+def mark_placed(db: Connection, collection: str, rows: Sequence[int]) -> None:
+    """Says that these rows stand in `collection`. A row removed meanwhile is noted for removal from there."""
+    db.execute(
+        text("UPDATE chunks SET collection = :collection WHERE row = :row"),
+        [{"collection": collection, "row": row} for row in rows],
+    )
+    db.execute(
+        text(
+            "INSERT OR IGNORE INTO removed_chunks SELECT :row WHERE NOT EXISTS (SELECT 1 FROM chunks"
+            " WHERE row = :row)"
+        ),
+        [{"row": row} for row in rows],
+    )
+
+
+def count_placed(db: Connection, collection: str) -> int:
+    """How many chunks are marked as standing in `collection`."""
+    return int(
+        db.execute(
+            text("SELECT count(*) FROM chunks WHERE collection = :collection"), {"collection": collection}
+        ).scalar_one()
+    )
+
+
+def removed_rows(db: Connection, limit: int) -> list[int]:
+    return list(
+        db.execute(
+            text("SELECT row FROM removed_chunks ORDER BY row LIMIT :limit"), {"limit": limit}
+        ).scalars()
+    )
+
+
+def forget_removed(db: Connection, rows: Sequence[int]) -> None:
+    """These rows are out of the vector index now."""
+    db.execute(text("DELETE FROM removed_chunks WHERE row = :row"), [{"row": row} for row in rows])
+    db.execute(
+        text("UPDATE index_state SET removed_since_built = removed_since_built + :count WHERE id = 1"),
+        {"count": len(rows)},
+    )
+
+
+def begin_collection(db: Connection, name: str) -> None:
+    """A new collection is to be filled; questions still go to the live one."""
+    db.execute(text("UPDATE index_state SET building = :name WHERE id = 1"), {"name": name})
+
+
+def move_pointer(db: Connection, name: str) -> None:
+    """The collection that was built is live from now on."""
+    db.execute(
+        text(
+            "UPDATE index_state SET collection = :name, building = NULL, removed_since_built = 0,"
+            " version = version + 1"
+            " WHERE id = 1"
+        ),
+        {"name": name},
+    )
+
+
+def forget_collections(db: Connection) -> None:
+    """There is no vector index any more; the vectors themselves are kept."""
+    db.execute(text("UPDATE chunks SET collection = NULL WHERE collection IS NOT NULL"))
+    db.execute(text("DELETE FROM removed_chunks"))
+    db.execute(
+        text(
+            "UPDATE index_state SET collection = NULL, building = NULL, removed_since_built = 0, version"
+            " = version + 1"
+            " WHERE id = 1"
+        )
+    )
+
+
+def _identity(chunk: Chunk) -> tuple[str, str, str, str | None, str]:
+    return (chunk.id, chunk.title, _path(chunk), chunk.anchor, chunk.text)
+
+
+def _path(chunk: Chunk) -> str:
+    return json.dumps(chunk.heading_path, ensure_ascii=False)
+
+
+def _add(db: Connection, chunks: Sequence[IndexedChunk]) -> None:
+    for entry in chunks:
+        chunk = entry.chunk
+        row = db.execute(
+            text(
+                "INSERT INTO chunks (id, source_id, url, title, heading_path, anchor, ordinal, text,"
+                " breadcrumb, identifiers,"
+                " embedded_text, embedded_sha256) VALUES (:id, :source_id, :url, :title, :heading_path,"
+                " :anchor, :ordinal,"
+                " :text, :breadcrumb, :identifiers, :embedded_text, :embedded_sha256) RETURNING row"
+            ),
+            {
+                "id": chunk.id,
+                "source_id": chunk.source_id,
+                "url": chunk.url,
+                "title": chunk.title,
+                "heading_path": _path(chunk),
+                "anchor": chunk.anchor,
+                "ordinal": chunk.ordinal,
+                "text": chunk.text,
+                "breadcrumb": chunk.breadcrumb,
+                "identifiers": entry.identifiers,
+                "embedded_text": entry.embedded_text,
+                "embedded_sha256": entry.embedded_sha256,
+            },
+        ).scalar_one()
+        db.execute(
+            text(
+                "INSERT INTO chunks_fts (rowid, breadcrumb, text, identifiers)"
+                " VALUES (:row, :breadcrumb, :text, :identifiers)"
+            ),
+            {
+                "row": row,
+                "breadcrumb": chunk.breadcrumb,
+                "text": chunk.text,
+                "identifiers": entry.identifiers,
+            },
+        )
+
+
+_NOTE_REMOVED = (
+    "INSERT OR IGNORE INTO removed_chunks"
+    " SELECT row FROM chunks WHERE row IN :rows AND collection IS NOT NULL"
+)
+_REMOVE_WORDS = (
+    "INSERT INTO chunks_fts (chunks_fts, rowid, breadcrumb, text, identifiers)"
+    " SELECT 'delete', row, breadcrumb, text, identifiers FROM chunks WHERE row IN :rows"
+)
+_REMOVE = "DELETE FROM chunks WHERE row IN :rows"
+
+
+def _remove_rows(db: Connection, rows: Sequence[int]) -> None:
+    for some in _portions(rows):
+        for statement in (_NOTE_REMOVED, _REMOVE_WORDS, _REMOVE):
+            db.execute(text(statement).bindparams(bindparam("rows", expanding=True)), {"rows": some})
+
+
+def _portions(rows: Sequence[int]) -> Iterable[list[int]]:
+    for start in range(0, len(rows), VARIABLES_AT_ONCE):
+        yield list(rows[start : start + VARIABLES_AT_ONCE])
