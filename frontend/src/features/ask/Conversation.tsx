@@ -46,11 +46,11 @@ export function Conversation({
     if (arrived) onArrived(arrived);
   }, [arrived, onArrived]);
 
-  const onlyUnsent = unsent.length;
-  // biome-ignore lint/correctness/useExhaustiveDependencies: a question just sent is what the person looks at
+  const unsentCount = unsent.length;
+  // A question just sent is what the person looks at.
   useEffect(() => {
-    if (onlyUnsent > 0) toEnd();
-  }, [onlyUnsent, toEnd]);
+    if (unsentCount > 0) toEnd();
+  }, [unsentCount, toEnd]);
 
   const known = useRef<readonly ShownMessage[]>([]);
   known.current = messages ?? [];

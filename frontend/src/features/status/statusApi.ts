@@ -1,0 +1,38 @@
+import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
+import { api } from '../../lib/apiClient';
+import type { InstallationStatus, Readiness, UnansweredList } from '../../lib/apiTypes';
+import { queryKeys } from '../../lib/queryKeys';
+
+const POLL_MS = 10_000;
+const QUESTIONS_A_TIME = 20;
+
+export function useStatus() {
+  return useQuery({
+    queryKey: queryKeys.status,
+    queryFn: ({ signal }) => api.get<InstallationStatus>('/api/status', { signal }),
+    refetchInterval: POLL_MS,
+  });
+}
+
+/** What a load balancer is told; a refusal means: not ready. */
+export function useReadiness() {
+  return useQuery({
+    queryKey: ['readiness'],
+    queryFn: ({ signal }) => api.get<Readiness>('/readyz', { signal }),
+    refetchInterval: POLL_MS,
+    retry: false,
+  });
+}
+
+export function useUnanswered() {
+  return useInfiniteQuery({
+    queryKey: ['unanswered'],
+    queryFn: ({ pageParam, signal }) =>
+      api.get<UnansweredList>('/api/questions/unanswered', {
+        query: { cursor: pageParam, limit: QUESTIONS_A_TIME },
+        signal,
+      }),
+    initialPageParam: null as string | null,
+    getNextPageParam: (page) => page.next_cursor,
+  });
+}
