@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
+from enum import Enum, StrEnum
 
 from roost.domain.answers import AnswerSettings
 
@@ -74,6 +74,7 @@ class Observed:
     reason: str | None
     since: datetime
     last_contact_at: datetime | None
+    running_since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,3 +87,74 @@ class BotCredentials:
 
     def __repr__(self) -> str:
         return f"BotCredentials(bot_id={self.bot.id!r})"
+
+
+class Unset(Enum):
+    """Tells "leave it as it is" from "set it to nothing"."""
+
+    UNSET = "unset"
+
+
+UNSET = Unset.UNSET
+
+
+@dataclass(frozen=True, slots=True)
+class NewBot:
+    """What a person asks for when registering a bot. Its repr holds no secret."""
+
+    platform: Platform
+    token: str
+    name: str | None = None
+    model: str | None = None
+    system_prompt: str = "default"
+    base_url: str | None = None
+    api_key: str | None = None
+    source_ids: tuple[str, ...] | None = None
+    allowed_chats: tuple[str, ...] | None = None
+    start: bool = False
+
+    def __repr__(self) -> str:
+        return f"NewBot(platform={self.platform!r}, name={self.name!r})"
+
+
+@dataclass(frozen=True, slots=True)
+class BotChange:
+    """What a person changes of a bot; what is UNSET stays. Its repr holds no secret."""
+
+    token: str | Unset = UNSET
+    name: str | Unset = UNSET
+    system_prompt: str | Unset = UNSET
+    model: str | Unset | None = UNSET
+    base_url: str | Unset | None = UNSET
+    api_key: str | Unset | None = UNSET
+    source_ids: tuple[str, ...] | Unset | None = UNSET
+    allowed_chats: tuple[str, ...] | Unset | None = UNSET
+
+    def __repr__(self) -> str:
+        return "BotChange(...)"
+
+
+@dataclass(frozen=True, slots=True)
+class BotView:
+    """A bot as people see it: what is stored of it beside what is observed. `uptime_s` is None unless it
+    runs.
+    """
+
+    bot: Bot
+    status: Status
+    reason: str | None
+    since: datetime
+    uptime_s: int | None
+    last_contact_at: datetime | None
+    messages_today: int
+
+
+@dataclass(frozen=True, slots=True)
+class BotLogLine:
+    """One line of a bot's log. `id` rises while Roost runs; `level` is debug, info, warning or error."""
+
+    bot_id: str
+    id: int
+    at: datetime
+    level: str
+    text: str

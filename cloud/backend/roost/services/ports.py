@@ -10,7 +10,7 @@ from typing import Protocol
 
 from roost.domain.accounts import Person
 from roost.domain.answers import AnswerEvent, AnswerSettings, Question
-from roost.domain.bots import BotIdentity
+from roost.domain.bots import BotCredentials, BotIdentity
 from roost.domain.documents import CrawlProgress, ExtractedPage, PageRecord, Retrieval, Source
 
 
@@ -37,14 +37,23 @@ class PageFailed:
     gone: bool
 
 
-CrawlEvent = PageRead | PageUnchanged | PageFailed
+@dataclass(frozen=True, slots=True)
+class CrawlNote:
+    """A bound was met: `message` says which. Pages that this crawl did not see may exist all the same."""
+
+    message: str
+
+
+CrawlEvent = PageRead | PageUnchanged | PageFailed | CrawlNote
 
 
 class Crawler(Protocol):
     """Reads one source. Polite, bounded, and only ever dials addresses the policy allows."""
 
-    def check_address(self, url: str) -> None:
-        """Raises AddressRefused when the policy, or the name's resolution, forbids this address."""
+    def check_address(self, url: str) -> str:
+        """The address in its normal form. Raises AddressRefused when the policy, or where its name leads,
+        forbids it.
+        """
         ...
 
     def crawl(
@@ -161,4 +170,37 @@ class AnswerWriter(Protocol):
         address) or RemoteUnreachable (dead, slow, too long, cut off, not an answer), with a sentence for
         people.
         """
+        ...
+
+
+POLLED_ELSEWHERE = "polled_elsewhere"
+
+
+class BotConnection(Protocol):
+    """One bot on its platform. Lives in the loop of all bots; `poll` is called again and again by the supervisor."""
+
+    async def open(self) -> None:
+        """Takes up what earlier starts left undone. Raises Unavailable when storage cannot be reached."""
+        ...
+
+    async def poll(self, wait_s: float) -> None:
+        """Fetches what people sent, waiting up to `wait_s` for it, and stores it before the platform is told.
+
+        Raises RemoteRejected when the token is refused, RemoteError with code `polled_elsewhere` when somebody
+        else polls, RemoteUnreachable otherwise, Unavailable when storage cannot take it.
+        """
+        ...
+
+    def reconfigure(self, credentials: BotCredentials) -> None:
+        """From the next question on these settings hold; the token is the same."""
+        ...
+
+    async def close(self) -> None:
+        """Ends within two seconds; what is not done is taken up at the next start."""
+        ...
+
+
+class BotConnector(Protocol):
+    async def connect(self, credentials: BotCredentials) -> BotConnection:
+        """A connection that has not been opened; no network yet."""
         ...

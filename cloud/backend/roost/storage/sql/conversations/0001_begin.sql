@@ -68,10 +68,14 @@ CREATE TABLE inbox (
     status TEXT NOT NULL CHECK (status IN ('received', 'answered', 'done', 'dropped')),
     attempts INTEGER NOT NULL DEFAULT 0,
     reason TEXT,
+    -- A message that shows the answer growing: opened before it is sent, so that a replay edits it instead of sending another.
+    stream_opened_at TEXT,
+    stream_message_id INTEGER,
     received_at TEXT NOT NULL,
     finished_at TEXT,
     PRIMARY KEY (bot_id, update_id)
 ) WITHOUT ROWID;
+CREATE INDEX inbox_by_day ON inbox (bot_id, received_at);
 CREATE INDEX inbox_unfinished ON inbox (bot_id, update_id) WHERE status IN ('received', 'answered');
 
 -- What is to be sent for an update, stored with the answer; `opened_at` without `sent_at` is a send whose outcome is unknown.

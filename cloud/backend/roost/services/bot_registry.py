@@ -1,0 +1,310 @@
+"""Registering, changing, starting and stopping bots, and who may do that."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from roost.clock import Clock, Ids
+from roost.domain.accounts import Person, Role
+from roost.domain.bots import (
+    UNSET,
+    Bot,
+    BotChange,
+    BotIdentity,
+    BotView,
+    Desired,
+    NewBot,
+    Observed,
+    Platform,
+    Status,
+)
+from roost.errors import (
+    Conflict,
+    Forbidden,
+    InvalidInput,
+    NotFound,
+    RemoteRejected,
+    RemoteUnreachable,
+    Unavailable,
+)
+from roost.services.bot_logs import BotLogs, LogExcerpt
+from roost.services.inbox import Inbox
+from roost.services.live_events import BotChanged
+from roost.services.ports import ChatPlatform
+from roost.services.supervisor import Supervisor
+from roost.storage.bots import BotStore
+from roost.storage.idempotency import Once, Replayed, find_reply, write_once
+
+_TOKEN = re.compile(r"\d{6,12}:[A-Za-z0-9_-]{30,64}")
+
+
+@dataclass(frozen=True, slots=True)
+class BotPage:
+    """`next_cursor` is None on the last page."""
+
+    items: tuple[BotView, ...]
+    next_cursor: str | None
+
+
+class BotRegistry:
+    """`platforms` answers who is behind a token; a platform that is absent is not available in this version.
+
+    Every method raises NotFound for somebody else's bot. Owners see, stop and delete any bot.
+    """
+
+    def __init__(
+        self,
+        bots: BotStore,
+        inbox: Inbox,
+        supervisor: Supervisor,
+        logs: BotLogs,
+        platforms: Mapping[Platform, ChatPlatform],
+        clock: Clock,
+        ids: Ids,
+        publish: Callable[[BotChanged], None],
+    ) -> None:
+        self._bots = bots
+        self._inbox = inbox
+        self._supervisor = supervisor
+        self._logs = logs
+        self._platforms = platforms
+        self._clock = clock
+        self._ids = ids
+        self._publish = publish
+
+    def create(self, person: Person, wanted: NewBot, once: Once | None = None) -> BotView:
+        """Asks the platform who the token belongs to, and registers that bot.
+
+        Raises InvalidInput for a token the platform refuses, Conflict (bot_exists) when the bot is
+        registered,
+        Unavailable when the platform cannot be asked: then nothing is stored.
+        """
+        _require_builder(person)
+        self._replay(once)
+        token = wanted.token.strip()
+        identity = self._identify(wanted.platform, token)
+        now = self._clock.now()
+        bot = Bot(
+            id=self._ids.new(),
+            owner_id=person.id,
+            platform=wanted.platform,
+            platform_bot_id=identity.platform_bot_id,
+            name=wanted.name or identity.name,
+            handle=identity.handle,
+            token_last4=token[-4:],
+            model=wanted.model,
+            system_prompt=wanted.system_prompt,
+            desired=Desired.RUNNING if wanted.start else Desired.STOPPED,
+            desired_since=now,
+            base_url=wanted.base_url,
+            has_api_key=wanted.api_key is not None,
+            source_ids=wanted.source_ids,
+            allowed_chats=wanted.allowed_chats,
+            transport="polling",
+            created_at=now,
+            updated_at=now,
+        )
+        view = self._view(bot, messages_today=0)
+        write_once(
+            self._bots.database,
+            once,
+            lambda db: self._bots.register(
+                db, bot, token, wanted.api_key, lambda other: _already_registered(other, person), view
+            ),
+        )
+        self._told(bot)
+        return view
+
+    def get(self, person: Person, bot_id: str) -> BotView:
+        return self._views([self._visible(person, bot_id)])[0]
+
+    def page(self, person: Person, cursor: str | None, limit: int) -> BotPage:
+        """Oldest first: one's own, or all for an owner. `cursor` is an earlier page's."""
+        _require_builder(person)
+        owner_id = None if person.role is Role.OWNER else person.id
+        found = self._bots.page(owner_id, cursor, limit + 1)
+        shown = found[:limit]
+        return BotPage(self._views(shown), shown[-1].id if len(found) > limit else None)
+
+    def update(self, person: Person, bot_id: str, change: BotChange, once: Once | None = None) -> BotView:
+        """Raises InvalidInput or Conflict for a token of another bot. A running bot takes the change."""
+        self._replay(once)
+        bot = self._visible(person, bot_id)
+        if bot.owner_id != person.id:
+            raise Forbidden(
+                "Only the person who registered this bot may change it. You may stop or delete it."
+            )
+        handle = None
+        if change.token is not UNSET:
+            change = replace(change, token=change.token.strip())
+            handle = self._same_bot(person, bot, str(change.token)).handle
+        messages = self._inbox.messages_today([bot_id])[bot_id]
+        now = self._clock.now()
+        view = write_once(
+            self._bots.database,
+            once,
+            lambda db: self._view(_found(self._bots.changed(db, bot_id, change, handle, now)), messages),
+        )
+        self._told(view.bot)
+        return view
+
+    def set_desired(self, person: Person, bot_id: str, desired: Desired, once: Once | None = None) -> BotView:
+        """Start or stop; may be repeated. The wish is stored before anything is done about it."""
+        return self._want(person, bot_id, desired, once, restart=False)
+
+    def restart(self, person: Person, bot_id: str, once: Once | None = None) -> BotView:
+        """Starts the bot anew, also one that is stopped or has crashed."""
+        return self._want(person, bot_id, Desired.RUNNING, once, restart=True)
+
+    def delete(self, person: Person, bot_id: str, once: Once | None = None) -> None:
+        """Stops the bot and forgets it, its inbox and the chats people had with it on its platform."""
+        self._replay(once)
+        bot = self._visible(person, bot_id)
+        write_once(self._bots.database, once, lambda db: self._bots.remove(db, bot_id))
+        self._supervisor.poke(bot_id)
+        self._inbox.forget_bot(bot_id)
+        self._publish(BotChanged(bot_id, bot.owner_id, deleted=True))
+
+    def logs(self, person: Person, bot_id: str, *, after: int, level: str, limit: int) -> LogExcerpt:
+        self._visible(person, bot_id)
+        return self._logs.read(bot_id, after=after, level=level, limit=limit)
+
+    def _want(
+        self, person: Person, bot_id: str, desired: Desired, once: Once | None, *, restart: bool
+    ) -> BotView:
+        self._replay(once)
+        bot = self._visible(person, bot_id)
+        if desired is Desired.RUNNING and bot.owner_id != person.id:
+            raise Forbidden(
+                "Only the person who registered this bot may start it. You may stop or delete it."
+            )
+        messages = self._inbox.messages_today([bot_id])[bot_id]
+        now = self._clock.now()
+        view = write_once(
+            self._bots.database,
+            once,
+            lambda db: self._view(_found(self._bots.wanted(db, bot_id, desired, now)), messages, restart),
+        )
+        self._told(view.bot, restart=restart)
+        return view
+
+    def _told(self, bot: Bot, *, restart: bool = False) -> None:
+        self._supervisor.poke(bot.id, restart=restart)
+        self._publish(BotChanged(bot.id, bot.owner_id))
+
+    def _replay(self, once: Once | None) -> None:
+        """A request that was done before is answered without asking the platform again."""
+        if once is not None:
+            with self._bots.database.read() as db:
+                earlier = find_reply(db, once)
+            if earlier is not None:
+                raise Replayed(earlier)
+
+    def _visible(self, person: Person, bot_id: str) -> Bot:
+        bot = self._bots.find(bot_id)
+        if bot is None or (bot.owner_id != person.id and person.role is not Role.OWNER):
+            raise NotFound("There is no such bot.")
+        return bot
+
+    def _identify(self, platform: Platform, token: str) -> BotIdentity:
+        asked = self._platforms.get(platform)
+        if asked is None:
+            raise InvalidInput(
+                f"{platform.value.capitalize()} is not available in this version of Roost."
+                " Register a Telegram bot.",
+                field="platform",
+            )
+        if not _TOKEN.fullmatch(token):
+            raise InvalidInput(
+                "This is not a Telegram bot token. Copy the whole token from @BotFather: digits, a colon,"
+                " and about 35 letters and digits.",
+                field="token",
+            )
+        try:
+            return asked.identify(token)
+        except RemoteRejected as error:
+            raise InvalidInput(
+                f"Telegram refuses this token: {error.message}. Copy it again from @BotFather, or make a"
+                " new one there with /token.",
+                field="token",
+            ) from error
+        except RemoteUnreachable as error:
+            raise Unavailable(
+                f"Telegram cannot be asked who this token belongs to: {error.message} Nothing was stored; try"
+                " again in a moment.",
+                retry_after_s=5,
+            ) from error
+
+    def _same_bot(self, person: Person, bot: Bot, token: str) -> BotIdentity:
+        identity = self._identify(bot.platform, token)
+        if identity.platform_bot_id == bot.platform_bot_id:
+            return identity
+        with self._bots.database.read() as db:
+            other = self._bots.find_on_platform(db, bot.platform, identity.platform_bot_id)
+        if other is not None:
+            raise _already_registered(other, person)
+        raise InvalidInput(
+            f"This token belongs to another bot, @{identity.handle}. Paste a token of @{bot.handle}, or"
+            " register the other bot as a new one.",
+            field="token",
+        )
+
+    def _views(self, bots: Sequence[Bot]) -> tuple[BotView, ...]:
+        messages = self._inbox.messages_today([bot.id for bot in bots])
+        return tuple(self._view(bot, messages[bot.id]) for bot in bots)
+
+    def _view(self, bot: Bot, messages_today: int, restarting: bool = False) -> BotView:
+        observed = self._supervisor.observed(bot.id)
+        standing = _standing(bot, observed, restarting, self._clock.now())
+        uptime_s = None
+        if standing.running_since is not None:
+            uptime_s = int((self._clock.now() - standing.running_since).total_seconds())
+        return BotView(
+            bot=bot,
+            status=standing.status,
+            reason=standing.reason,
+            since=standing.since,
+            uptime_s=uptime_s,
+            last_contact_at=standing.last_contact_at,
+            messages_today=messages_today,
+        )
+
+
+def _standing(bot: Bot, observed: Observed | None, restarting: bool, now: datetime) -> Observed:
+    """What is observed, put beside a wish that the supervisor may not have seen yet."""
+    last_contact_at = observed.last_contact_at if observed else None
+    if bot.desired is Desired.STOPPED:
+        return Observed(Status.STOPPED, None, bot.desired_since, last_contact_at)
+    if restarting:
+        return Observed(Status.STARTING, None, now, last_contact_at)
+    if observed is None or observed.status is Status.STOPPED:
+        return Observed(Status.STARTING, None, bot.desired_since, last_contact_at)
+    return observed
+
+
+def _already_registered(other: Bot, person: Person) -> Conflict:
+    if other.owner_id == person.id:
+        return Conflict(
+            f"@{other.handle} is registered already. To use a new token, change its token instead.",
+            code="bot_exists",
+            field="token",
+        )
+    return Conflict(
+        "This bot is registered already, by somebody else. Ask them to delete it, or make another bot.",
+        code="bot_exists",
+        field="token",
+    )
+
+
+def _found(bot: Bot | None) -> Bot:
+    if bot is None:
+        raise NotFound("There is no such bot.")
+    return bot
+
+
+def _require_builder(person: Person) -> None:
+    if not person.may_build:
+        raise Forbidden("Guests have the chat only. Ask an owner to invite you as a member to run bots.")

@@ -1,0 +1,160 @@
+"""What people sent to bots, and what they get for it: stored first, acknowledged and sent after.
+
+An answer, its replies and its conversation are one transaction, so that a kill at any moment leaves a
+question
+either to be answered again or to be sent, never lost.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from roost.clock import Clock, Ids, parse_timestamp, timestamp
+from roost.domain.answers import Answer, Turn
+from roost.domain.chat import ChatStats
+from roost.storage import chat
+from roost.storage import inbox as store
+from roost.storage.database import Database
+from roost.storage.inbox import InboxEntry, Reply, Update
+
+KEPT = timedelta(days=8)
+"""Longer than any platform delivers an update again."""
+
+
+class Inbox:
+    """`conversations` is conversations.db. Thread-safe; every method may wait for a commit."""
+
+    def __init__(self, conversations: Database, clock: Clock, ids: Ids) -> None:
+        self._database = conversations
+        self._clock = clock
+        self._ids = ids
+        self._lock = threading.Lock()
+        self._ambiguous_sends = 0
+
+    @property
+    def ambiguous_sends_total(self) -> int:
+        """Sends repeated without knowing whether the first had arrived, since the start of this process."""
+        with self._lock:
+            return self._ambiguous_sends
+
+    def count_ambiguous_send(self) -> None:
+        with self._lock:
+            self._ambiguous_sends += 1
+
+    def receive(self, bot_id: str, updates: Sequence[Update]) -> list[InboxEntry]:
+        """Stores a batch in one write; returns what is new. Only then may the platform be told that it
+        arrived.
+        """
+        now = self._clock.now()
+        new = set(self._database.write(lambda db: store.insert_updates(db, bot_id, updates, now)))
+        return [
+            InboxEntry(update, answered=False, attempts=0, received_at=timestamp(now))
+            for update in updates
+            if update.update_id in new
+        ]
+
+    def take_up(self, bot_id: str) -> list[InboxEntry]:
+        """What earlier starts left undone, oldest first."""
+        return self._database.write(lambda db: store.take_up_unfinished(db, bot_id))
+
+    def context(self, bot_id: str, chat_key: str) -> tuple[Turn, ...]:
+        with self._database.read() as db:
+            return chat.chat_context(db, bot_id, chat_key, self._clock.now())
+
+    def stats(self, bot_id: str, chat_key: str) -> ChatStats:
+        with self._database.read() as db:
+            return chat.chat_stats(db, bot_id, chat_key)
+
+    def record_answer(
+        self,
+        bot_id: str,
+        platform: str,
+        entry: InboxEntry,
+        question: str,
+        answer: Answer,
+        payloads: Sequence[str],
+        *,
+        opened: bool,
+    ) -> None:
+        """Stores the answer, what to send for it, and the conversation. `opened`: the first part is sent
+        next.
+        """
+        now = self._clock.now()
+        exchange = chat.Exchange(
+            bot_id=bot_id,
+            platform=platform,
+            chat_key=entry.update.chat_key,
+            thread_id=self._ids.new(),
+            question_id=self._ids.new(),
+            answer_id=self._ids.new(),
+            question=question,
+            answer=answer,
+            asked_at=parse_timestamp(entry.received_at),
+            answered_at=now,
+        )
+        gap_id = self._ids.new()
+        update_id = entry.update.update_id
+        opened_at = now if opened else None
+        self._database.write(
+            lambda db: store.store_answer(db, exchange, update_id, payloads, opened_at, gap_id)
+        )
+
+    def record_notice(self, bot_id: str, entry: InboxEntry, payloads: Sequence[str], *, opened: bool) -> None:
+        """Stores a reply that is no answer, such as the help text."""
+        opened_at = self._clock.now() if opened else None
+        update_id = entry.update.update_id
+        self._database.write(lambda db: store.store_replies(db, bot_id, update_id, payloads, opened_at))
+
+    def clear_context(self, bot_id: str, chat_key: str) -> None:
+        """What was said so far is history, no longer context. May be repeated."""
+        now = self._clock.now()
+        self._database.write(lambda db: chat.clear_context(db, bot_id, chat_key, now))
+
+    def replies(self, bot_id: str, update_id: int) -> list[Reply]:
+        with self._database.read() as db:
+            return store.list_replies(db, bot_id, update_id)
+
+    def open_reply(self, bot_id: str, update_id: int, part: int) -> None:
+        now = self._clock.now()
+        self._database.write(lambda db: store.open_reply(db, bot_id, update_id, part, now))
+
+    def take_back_reply(self, bot_id: str, update_id: int, part: int) -> None:
+        """The platform said that the part did not arrive; it is not ambiguous any more."""
+        self._database.write(lambda db: store.open_reply(db, bot_id, update_id, part, None))
+
+    def mark_sent(self, bot_id: str, update_id: int, part: int, *, last: bool) -> None:
+        now = self._clock.now()
+        self._database.write(lambda db: store.mark_sent(db, bot_id, update_id, part, now, last=last))
+
+    def finish(self, bot_id: str, update_id: int) -> None:
+        now = self._clock.now()
+        self._database.write(lambda db: store.finish(db, bot_id, update_id, now, reason=None, dropped=False))
+
+    def drop(self, bot_id: str, update_id: int, reason: str) -> None:
+        now = self._clock.now()
+        self._database.write(lambda db: store.finish(db, bot_id, update_id, now, reason=reason, dropped=True))
+
+    def open_stream(self, bot_id: str, update_id: int) -> None:
+        """A message that shows the growing answer is sent next."""
+        now = self._clock.now()
+        self._database.write(lambda db: store.open_stream(db, bot_id, update_id, now))
+
+    def set_stream_message(self, bot_id: str, update_id: int, message_id: int | None) -> None:
+        self._database.write(lambda db: store.set_stream_message(db, bot_id, update_id, message_id))
+
+    def messages_today(self, bot_ids: Sequence[str]) -> dict[str, int]:
+        """Messages received since midnight UTC, by bot id."""
+        midnight = self._clock.now().replace(hour=0, minute=0, second=0, microsecond=0)
+        with self._database.read() as db:
+            return store.count_received_since(db, bot_ids, midnight)
+
+    def forget_bot(self, bot_id: str) -> None:
+        """Deletes a bot's inbox and the chats people had with it on its platform."""
+        self._database.write(lambda db: store.forget_bot(db, bot_id))
+
+    def forget_old(self) -> int:
+        """Deletes updates finished more than eight days ago; returns how many."""
+        moment: datetime = self._clock.now() - KEPT
+        return self._database.write(lambda db: store.forget_finished_before(db, moment))

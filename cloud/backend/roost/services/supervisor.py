@@ -1,0 +1,284 @@
+"""Keeps every wanted bot on its platform: what people want apart from what is observed.
+
+Each bot has a task of its own in the one loop; a failure of one touches no other. A bot whose token is
+refused
+stops until the token changes; everything else is tried again for ever, with a back-off.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import threading
+from collections.abc import Callable
+from datetime import datetime
+
+from roost.clock import Clock
+from roost.domain.backoff import Backoff
+from roost.domain.bots import BotCredentials, Desired, Observed, Platform, Status
+from roost.errors import DecryptionRefused, NotFound, RemoteRejected, RoostError
+from roost.services.bot_logs import BotLogs
+from roost.services.live_events import BotChanged
+from roost.services.ports import POLLED_ELSEWHERE, BotConnection, BotConnector
+from roost.storage.bots import BotStore
+
+log = logging.getLogger("roost.supervisor")
+
+POLL_WAIT_S = 25.0
+STAGGER_S = 0.01
+CLOSE_TIMEOUT_S = 2.0
+RETRY = Backoff(first_s=0.5, cap_s=4.0)
+"""The cap keeps a bot within ten seconds of its platform's return, a connect timeout of four included."""
+ELSEWHERE = Backoff(first_s=4.0, cap_s=20.0)
+"""Somebody else polls the same token: each of our polls ends theirs, so ours are rare."""
+
+UNDECRYPTABLE = "The token cannot be decrypted: restore SECRET_KEY or paste the token again."
+
+_SENTENCES = {
+    Status.RUNNING: "Running.",
+    Status.STARTING: "Starting.",
+    Status.STOPPED: "Stopped.",
+    Status.DEGRADED: "In trouble.",
+    Status.CRASHED: "Crashed.",
+}
+_LEVELS = {
+    Status.RUNNING: "info",
+    Status.STARTING: "info",
+    Status.STOPPED: "info",
+    Status.DEGRADED: "warning",
+    Status.CRASHED: "error",
+}
+
+
+class _Running:
+    """A bot's task, and what it runs with."""
+
+    __slots__ = ("connection", "credentials", "task")
+
+    def __init__(self, credentials: BotCredentials) -> None:
+        self.credentials = credentials
+        self.connection: BotConnection | None = None
+        self.task: asyncio.Task[None] | None = None
+
+
+class Supervisor:
+    """`start` and `stop` are called from threads with the loop's; `poke` and `observed` from any thread.
+
+    `chance` gives random numbers in 0..1; `publish` is told of every change and must not block.
+    """
+
+    def __init__(
+        self,
+        bots: BotStore,
+        connectors: dict[Platform, BotConnector],
+        logs: BotLogs,
+        clock: Clock,
+        chance: Callable[[], float],
+        publish: Callable[[BotChanged], None],
+    ) -> None:
+        self._bots = bots
+        self._connectors = connectors
+        self._logs = logs
+        self._clock = clock
+        self._chance = chance
+        self._publish = publish
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._lock = threading.Lock()
+        self._observed: dict[str, Observed] = {}
+        self._running: dict[str, _Running] = {}
+        self._turns: dict[str, asyncio.Lock] = {}
+        self._reconciling: set[asyncio.Task[None]] = set()
+        self._stopping = False
+
+    def start(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Starts all wanted bots in the background; returns once storage has told which those are."""
+        total, wanted = self._bots.count(), self._bots.wanted_ids()
+        log.info("Restored %d bot(s) from storage, starting %d", total, len(wanted))
+        self._loop = loop
+        asyncio.run_coroutine_threadsafe(self._start_staggered(wanted), loop)
+
+    def stop(self, timeout_s: float = 2.0) -> None:
+        """Ends every bot's task. What people want stays as it is. May be called before `start`."""
+        if self._loop is None or not self._loop.is_running():
+            return
+        stopping = asyncio.run_coroutine_threadsafe(self._stop_all(timeout_s), self._loop)
+        try:
+            stopping.result(timeout_s + 1)
+        except TimeoutError:
+            log.warning("Bots did not stop in time; what they have not done is taken up at the next start")
+
+    def poke(self, bot_id: str, *, restart: bool = False) -> None:
+        """Storage has changed: brings the bot in line with it. Does not wait."""
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self._begin_reconciling, bot_id, restart)
+
+    def observed(self, bot_id: str) -> Observed | None:
+        """What is known of a bot that was started in this process."""
+        with self._lock:
+            return self._observed.get(bot_id)
+
+    def counts(self) -> dict[Status, int]:
+        """How many bots stand at each status, of those that were started in this process."""
+        with self._lock:
+            standing = [observed.status for observed in self._observed.values()]
+        return {status: standing.count(status) for status in Status}
+
+    async def _start_staggered(self, bot_ids: tuple[str, ...]) -> None:
+        for bot_id in bot_ids:
+            self._begin_reconciling(bot_id, restart=False)
+            await asyncio.sleep(STAGGER_S)
+
+    async def _stop_all(self, timeout_s: float) -> None:
+        self._stopping = True
+        tasks = [running.task for running in self._running.values() if running.task is not None]
+        for task in (*tasks, *self._reconciling):
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks, timeout=timeout_s)
+
+    def _begin_reconciling(self, bot_id: str, restart: bool) -> None:
+        if self._stopping:
+            return
+        task = asyncio.ensure_future(self._reconcile(bot_id, restart))
+        self._reconciling.add(task)
+        task.add_done_callback(self._reconciling.discard)
+
+    async def _reconcile(self, bot_id: str, restart: bool) -> None:
+        turn = self._turns.setdefault(bot_id, asyncio.Lock())
+        async with turn:
+            try:
+                await self._bring_in_line(bot_id, restart)
+            except RoostError as error:
+                log.warning("A bot could not be started: %s Trying again.", error.message)
+                await asyncio.sleep(RETRY.cap_s)
+                self._begin_reconciling(bot_id, restart)
+
+    async def _bring_in_line(self, bot_id: str, restart: bool) -> None:
+        running = self._running.get(bot_id)
+        try:
+            credentials = await asyncio.to_thread(self._bots.credentials, bot_id)
+        except NotFound:
+            await self._end(bot_id)
+            with self._lock:
+                self._observed.pop(bot_id, None)
+            self._turns.pop(bot_id, None)
+            self._logs.forget(bot_id)
+            return
+        except DecryptionRefused:
+            await self._end(bot_id)
+            await self._crash_undecryptable(bot_id)
+            return
+        if credentials.bot.desired is Desired.STOPPED:
+            await self._end(bot_id)
+            self._observe(credentials, Status.STOPPED, None)
+            return
+        if running is not None and not restart and running.credentials.token == credentials.token:
+            running.credentials = credentials
+            if running.connection is not None:
+                running.connection.reconfigure(credentials)
+            return
+        await self._end(bot_id)
+        self._begin(credentials)
+
+    async def _crash_undecryptable(self, bot_id: str) -> None:
+        bot = await asyncio.to_thread(self._bots.find, bot_id)
+        if bot is None:
+            return
+        wanted = bot.desired is Desired.RUNNING
+        now = self._clock.now()
+        observed = Observed(
+            Status.CRASHED if wanted else Status.STOPPED, UNDECRYPTABLE if wanted else None, now, None
+        )
+        with self._lock:
+            self._observed[bot_id] = observed
+        self._logs.add(bot_id, bot.owner_id, "error", UNDECRYPTABLE)
+        self._publish(BotChanged(bot_id, bot.owner_id))
+
+    def _begin(self, credentials: BotCredentials) -> None:
+        if self._stopping:
+            return
+        running = _Running(credentials)
+        self._running[credentials.bot.id] = running
+        self._observe(credentials, Status.STARTING, None)
+        running.task = asyncio.ensure_future(self._live(running))
+
+    async def _end(self, bot_id: str) -> None:
+        running = self._running.pop(bot_id, None)
+        if running is None or running.task is None:
+            return
+        running.task.cancel()
+        await asyncio.wait([running.task], timeout=CLOSE_TIMEOUT_S + 1)
+
+    async def _live(self, running: _Running) -> None:
+        """A bot's task. It ends when it is cancelled, and when the token is refused."""
+        failures = 0
+        while True:
+            try:
+                await self._connect_and_poll(running)
+            except RemoteRejected as error:
+                self._observe(running.credentials, Status.CRASHED, error.message)
+                return
+            except Exception:
+                failures += 1
+                log.exception(
+                    "A bot failed and is started again", extra={"bot_id": running.credentials.bot.id}
+                )
+                self._observe(
+                    running.credentials, Status.DEGRADED, "Something went wrong inside Roost. Starting again."
+                )
+                await asyncio.sleep(RETRY.delay_s(failures, self._chance()))
+
+    async def _connect_and_poll(self, running: _Running) -> None:
+        credentials = running.credentials
+        connection = await self._connectors[credentials.bot.platform].connect(credentials)
+        running.connection = connection
+        connection.reconfigure(running.credentials)
+        opened = reached = False
+        failures = 0
+        try:
+            while True:
+                try:
+                    if not opened:
+                        await connection.open()
+                        opened = True
+                    # The first poll does not wait: it tells at once whether the platform is there.
+                    await connection.poll(POLL_WAIT_S if reached else 0.0)
+                except RemoteRejected:
+                    raise
+                except RoostError as error:
+                    reached = False
+                    failures += 1
+                    self._observe(running.credentials, Status.DEGRADED, error.message)
+                    backoff = ELSEWHERE if error.code == POLLED_ELSEWHERE else RETRY
+                    wait_s = backoff.delay_s(failures, self._chance())
+                    await asyncio.sleep(max(wait_s, error.retry_after_s or 0.0))
+                else:
+                    reached = True
+                    failures = 0
+                    self._observe(running.credentials, Status.RUNNING, None)
+        finally:
+            running.connection = None
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(connection.close(), CLOSE_TIMEOUT_S)
+
+    def _observe(self, credentials: BotCredentials, status: Status, reason: str | None) -> None:
+        bot, now = credentials.bot, self._clock.now()
+        with self._lock:
+            before = self._observed.get(bot.id)
+            changed = before is None or (before.status, before.reason) != (status, reason)
+            keeps = before is not None and status in (Status.RUNNING, Status.DEGRADED)
+            running_since: datetime | None = before.running_since if before and keeps else None
+            if status is Status.RUNNING and running_since is None:
+                running_since = now
+            last_contact_at = before.last_contact_at if before else None
+            self._observed[bot.id] = Observed(
+                status=status,
+                reason=reason,
+                since=before.since if before and before.status is status else now,
+                last_contact_at=now if status is Status.RUNNING else last_contact_at,
+                running_since=running_since,
+            )
+        if changed:
+            self._logs.add(bot.id, bot.owner_id, _LEVELS[status], reason or _SENTENCES[status])
+            self._publish(BotChanged(bot.id, bot.owner_id))

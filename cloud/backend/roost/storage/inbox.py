@@ -1,0 +1,251 @@
+"""The inbox in conversations.db: every update before it is acknowledged, and what is to be sent for it.
+
+Functions take a connection, so that an answer, its replies and its messages share one transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, text
+
+from roost.clock import timestamp
+from roost.storage import chat
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """What a platform delivered: `payload` is its own JSON, `chat_key` names the chat it belongs to."""
+
+    update_id: int
+    chat_key: str
+    payload: str
+
+
+@dataclass(frozen=True, slots=True)
+class InboxEntry:
+    """An update that is not done. `answered` says that its replies are stored.
+
+    `attempts` counts earlier starts that did not get it done. `stream_opened` without a `stream_message_id`
+    is a send whose outcome is unknown.
+    """
+
+    update: Update
+    answered: bool
+    attempts: int
+    received_at: str
+    stream_opened: bool = False
+    stream_message_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """One message to send. `opened` without `sent` is a send whose outcome is unknown."""
+
+    part: int
+    payload: str
+    opened: bool
+    sent: bool
+
+
+def insert_updates(db: Connection, bot_id: str, updates: Iterable[Update], at: datetime) -> list[int]:
+    """Stores what is new and returns its ids; what was delivered before is left as it is."""
+    stored = []
+    for update in updates:
+        row = db.execute(
+            text(
+                "INSERT OR IGNORE INTO inbox (bot_id, update_id, chat_key, payload, status, received_at)"
+                " VALUES (:bot_id, :update_id, :chat_key, :payload, 'received', :at) RETURNING update_id"
+            ),
+            {
+                "bot_id": bot_id,
+                "update_id": update.update_id,
+                "chat_key": update.chat_key,
+                "payload": update.payload,
+                "at": timestamp(at),
+            },
+        ).one_or_none()
+        if row is not None:
+            stored.append(update.update_id)
+    return stored
+
+
+def take_up_unfinished(db: Connection, bot_id: str) -> list[InboxEntry]:
+    """What earlier starts left undone, oldest first; counts this start as an attempt at it."""
+    rows = db.execute(
+        text(
+            "SELECT update_id, chat_key, payload, status, attempts, received_at, stream_opened_at,"
+            " stream_message_id FROM inbox"
+            " WHERE bot_id = :bot_id AND status IN ('received', 'answered') ORDER BY update_id"
+        ),
+        {"bot_id": bot_id},
+    ).all()
+    db.execute(
+        text("UPDATE inbox SET attempts = attempts + 1 WHERE bot_id = :bot_id AND status = 'received'"),
+        {"bot_id": bot_id},
+    )
+    return [
+        InboxEntry(
+            update=Update(row.update_id, row.chat_key, row.payload),
+            answered=row.status == "answered",
+            attempts=row.attempts,
+            received_at=row.received_at,
+            stream_opened=row.stream_opened_at is not None,
+            stream_message_id=row.stream_message_id,
+        )
+        for row in rows
+    ]
+
+
+def store_replies(
+    db: Connection, bot_id: str, update_id: int, payloads: Sequence[str], opened_at: datetime | None
+) -> None:
+    """Marks the update answered and stores what to send; the first part counts as opened when a time is
+    given.
+    """
+    db.execute(
+        text(
+            "UPDATE inbox SET status = 'answered'"
+            " WHERE bot_id = :bot_id AND update_id = :update_id AND status = 'received'"
+        ),
+        {"bot_id": bot_id, "update_id": update_id},
+    )
+    for part, payload in enumerate(payloads):
+        db.execute(
+            text(
+                "INSERT INTO replies (bot_id, update_id, part, payload, opened_at)"
+                " VALUES (:bot_id, :update_id, :part, :payload, :opened_at)"
+            ),
+            {
+                "bot_id": bot_id,
+                "update_id": update_id,
+                "part": part,
+                "payload": payload,
+                "opened_at": timestamp(opened_at) if opened_at is not None and part == 0 else None,
+            },
+        )
+
+
+def store_answer(
+    db: Connection,
+    exchange: chat.Exchange,
+    update_id: int,
+    payloads: Sequence[str],
+    opened_at: datetime | None,
+    gap_id: str,
+) -> None:
+    """The answer, its replies and its conversation; `gap_id` is for the note that the documents could not
+    answer.
+    """
+    store_replies(db, exchange.bot_id, update_id, payloads, opened_at)
+    chat.record_exchange(db, exchange)
+    if exchange.answer.refused:
+        chat.record_unanswered(
+            db, gap_id, exchange.question, exchange.bot_id, exchange.platform, exchange.answered_at
+        )
+
+
+def list_replies(db: Connection, bot_id: str, update_id: int) -> list[Reply]:
+    rows = db.execute(
+        text(
+            "SELECT part, payload, opened_at, sent_at FROM replies"
+            " WHERE bot_id = :bot_id AND update_id = :update_id ORDER BY part"
+        ),
+        {"bot_id": bot_id, "update_id": update_id},
+    )
+    return [Reply(row.part, row.payload, row.opened_at is not None, row.sent_at is not None) for row in rows]
+
+
+def open_reply(db: Connection, bot_id: str, update_id: int, part: int, at: datetime | None) -> None:
+    """From here on the part may have arrived; None takes that back when the platform said that it did not."""
+    db.execute(
+        text(
+            "UPDATE replies SET opened_at = :at"
+            " WHERE bot_id = :bot_id AND update_id = :update_id AND part = :part"
+        ),
+        {"at": timestamp(at) if at else None, "bot_id": bot_id, "update_id": update_id, "part": part},
+    )
+
+
+def mark_sent(db: Connection, bot_id: str, update_id: int, part: int, at: datetime, *, last: bool) -> None:
+    """The part arrived. After the last one the update is done."""
+    key = {"bot_id": bot_id, "update_id": update_id, "part": part, "at": timestamp(at)}
+    db.execute(
+        text(
+            "UPDATE replies SET sent_at = :at"
+            " WHERE bot_id = :bot_id AND update_id = :update_id AND part = :part"
+        ),
+        key,
+    )
+    if last:
+        finish(db, bot_id, update_id, at, reason=None, dropped=False)
+
+
+def finish(
+    db: Connection, bot_id: str, update_id: int, at: datetime, *, reason: str | None, dropped: bool
+) -> None:
+    """Nothing more is to be done for the update. `dropped` with a reason: it gets no (further) reply."""
+    db.execute(
+        text(
+            "UPDATE inbox SET status = :status, reason = :reason, finished_at = :at"
+            " WHERE bot_id = :bot_id AND update_id = :update_id"
+        ),
+        {
+            "status": "dropped" if dropped else "done",
+            "reason": reason,
+            "at": timestamp(at),
+            "bot_id": bot_id,
+            "update_id": update_id,
+        },
+    )
+
+
+def open_stream(db: Connection, bot_id: str, update_id: int, at: datetime) -> None:
+    db.execute(
+        text("UPDATE inbox SET stream_opened_at = :at WHERE bot_id = :bot_id AND update_id = :update_id"),
+        {"at": timestamp(at), "bot_id": bot_id, "update_id": update_id},
+    )
+
+
+def set_stream_message(db: Connection, bot_id: str, update_id: int, message_id: int | None) -> None:
+    """Remembers the message that shows the growing answer; None when it is gone or was never sent."""
+    db.execute(
+        text(
+            "UPDATE inbox SET stream_message_id = :message_id,"
+            " stream_opened_at = CASE WHEN :message_id IS NULL THEN NULL ELSE stream_opened_at END"
+            " WHERE bot_id = :bot_id AND update_id = :update_id"
+        ),
+        {"message_id": message_id, "bot_id": bot_id, "update_id": update_id},
+    )
+
+
+def count_received_since(db: Connection, bot_ids: Sequence[str], since: datetime) -> dict[str, int]:
+    """Messages bots received since then, by bot id."""
+    counts = {}
+    for bot_id in bot_ids:
+        counts[bot_id] = int(
+            db.execute(
+                text(
+                    "SELECT count(*) FROM inbox"
+                    " WHERE bot_id = :bot_id AND received_at >= :since AND status <> 'dropped'"
+                ),
+                {"bot_id": bot_id, "since": timestamp(since)},
+            ).scalar_one()
+        )
+    return counts
+
+
+def forget_bot(db: Connection, bot_id: str) -> None:
+    """Deletes a bot's inbox and the chats people had with it on its platform."""
+    db.execute(text("DELETE FROM inbox WHERE bot_id = :bot_id"), {"bot_id": bot_id})
+    chat.forget_bot_chats(db, bot_id)
+
+
+def forget_finished_before(db: Connection, moment: datetime) -> int:
+    """Deletes what was finished before `moment`, with its replies; returns how many updates that were."""
+    return db.execute(
+        text("DELETE FROM inbox WHERE finished_at < :moment AND status IN ('done', 'dropped')"),
+        {"moment": timestamp(moment)},
+    ).rowcount

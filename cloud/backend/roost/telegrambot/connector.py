@@ -1,0 +1,57 @@
+"""Makes connections to Telegram. Importing this costs nothing: the library comes in with the first bot."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+from roost.clock import Clock
+from roost.domain.bots import BotCredentials
+from roost.services.bot_logs import BotLogs
+from roost.services.inbox import Inbox
+from roost.services.ports import Answerer, BotConnection
+
+STORAGE_CALLS_AT_ONCE = 24
+
+
+class TelegramConnector:
+    """`api_base_url` is without `/bot`; `chance` gives random numbers in 0..1."""
+
+    def __init__(
+        self,
+        api_base_url: str,
+        inbox: Inbox,
+        answerer: Answerer,
+        logs: BotLogs,
+        clock: Clock,
+        chance: Callable[[], float],
+    ) -> None:
+        self._api_base_url = api_base_url
+        self._inbox = inbox
+        self._answerer = answerer
+        self._logs = logs
+        self._clock = clock
+        self._chance = chance
+        self._storage = ThreadPoolExecutor(STORAGE_CALLS_AT_ONCE, thread_name_prefix="bot-storage")
+
+    async def connect(self, credentials: BotCredentials) -> BotConnection:
+        # In a thread: importing takes half a second, for which no other bot may be held up.
+        await asyncio.to_thread(_import_library)
+        from roost.telegrambot.client import make_client
+        from roost.telegrambot.connection import TelegramConnection
+
+        return TelegramConnection(
+            credentials,
+            make_client(credentials.token, self._api_base_url),
+            self._inbox,
+            self._answerer,
+            self._logs,
+            self._storage,
+            self._clock,
+            self._chance,
+        )
+
+
+def _import_library() -> None:
+    import roost.telegrambot.connection  # noqa: F401

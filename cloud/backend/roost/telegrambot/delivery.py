@@ -1,0 +1,158 @@
+"""Sending what is stored for an update, so that a kill at any moment leaves silence nowhere and doubles
+seldom.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
+from typing import Any, ParamSpec, TypeVar
+
+from telegram import LinkPreviewOptions
+from telegram.constants import ParseMode
+from telegram.error import BadRequest, ChatMigrated, Forbidden, InvalidToken, TelegramError
+
+from roost.domain.backoff import Backoff
+from roost.log import redact
+from roost.services.inbox import Inbox
+from roost.storage.inbox import InboxEntry, Reply
+from roost.telegrambot.client import TelegramClient, TooManyRequests, not_sent
+from roost.telegrambot.formatting import Part
+from roost.telegrambot.pacing import ChatPacing
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+RETRY = Backoff(first_s=0.5, cap_s=5.0)
+NO_PREVIEW = LinkPreviewOptions(is_disabled=True)
+
+
+class Delivery:
+    """One bot's sends. `storage` runs what waits for a commit; `chance` gives random numbers in 0..1."""
+
+    def __init__(
+        self,
+        bot_id: str,
+        client: TelegramClient,
+        inbox: Inbox,
+        pacing: ChatPacing,
+        storage: Executor,
+        chance: Callable[[], float],
+        note: Callable[[str, str], None],
+    ) -> None:
+        self._bot_id = bot_id
+        self._client = client
+        self._inbox = inbox
+        self._pacing = pacing
+        self._storage = storage
+        self._chance = chance
+        self._note = note
+
+    async def stored(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Runs a call that waits for storage without holding up the loop."""
+        return await asyncio.get_running_loop().run_in_executor(self._storage, lambda: call(*args, **kwargs))
+
+    async def send_again(self, entry: InboxEntry, chat_id: int) -> None:
+        """Sends what an earlier start stored; what it had opened may have arrived, and is counted."""
+        replies = await self.stored(self._inbox.replies, self._bot_id, entry.update.update_id)
+        for reply in replies:
+            if reply.opened and not reply.sent and entry.stream_message_id is None:
+                self._count_ambiguous(chat_id)
+        await self.send(entry, chat_id, replies)
+
+    async def send(self, entry: InboxEntry, chat_id: int, replies: Sequence[Reply]) -> None:
+        """Sends every part that is not sent, in order, for as long as it takes.
+
+        Ends early when the chat does not want it (recorded), and when the token is refused (left to be sent
+        at
+        the next start).
+        """
+        update_id = entry.update.update_id
+        unsent = [reply for reply in replies if not reply.sent]
+        if not unsent:
+            await self.stored(self._inbox.finish, self._bot_id, update_id)
+            return
+        for reply in unsent:
+            edited = entry.stream_message_id if reply.part == 0 else None
+            try:
+                await self._send_part(update_id, chat_id, reply, edited)
+            except InvalidToken:
+                return
+            except (BadRequest, Forbidden, ChatMigrated) as error:
+                reason = redact(error.message)
+                self._note("warning", f"Chat {chat_id} cannot be written to: {reason}")
+                await self.stored(self._inbox.drop, self._bot_id, update_id, reason)
+                return
+            last = reply is unsent[-1]
+            await self.stored(self._inbox.mark_sent, self._bot_id, update_id, reply.part, last=last)
+
+    async def _send_part(self, update_id: int, chat_id: int, reply: Reply, edited: int | None) -> None:
+        part, opened, plain, failures = Part.from_json(reply.payload), reply.opened, False, 0
+        while True:
+            await self._wait_for_turn(chat_id)
+            if not opened:
+                await self.stored(self._inbox.open_reply, self._bot_id, update_id, reply.part)
+                opened = True
+            self._pacing.wrote(chat_id)
+            try:
+                await self._write(chat_id, part, plain=plain, edited=edited)
+            except TooManyRequests as error:
+                self._pacing.hold(chat_id, error.retry_after_s)
+                self._note("warning", f"Telegram asks to wait {error.retry_after_s:g} s.")
+                await self.stored(self._inbox.take_back_reply, self._bot_id, update_id, reply.part)
+                opened = False
+            except BadRequest as error:
+                if edited is not None and _is_gone(error):
+                    edited = None
+                elif not plain and _is_about_entities(error):
+                    plain = True
+                else:
+                    raise
+                self._pacing.hold(chat_id, 0)
+            except (Forbidden, InvalidToken, ChatMigrated):
+                raise
+            except TelegramError as error:
+                failures += 1
+                if edited is None and not not_sent(error):
+                    self._count_ambiguous(chat_id)
+                await asyncio.sleep(RETRY.delay_s(failures, self._chance()))
+            else:
+                return
+
+    async def _wait_for_turn(self, chat_id: int) -> None:
+        wait_s = self._pacing.wait_s(chat_id)
+        while wait_s > 0:
+            await asyncio.sleep(wait_s)
+            wait_s = self._pacing.wait_s(chat_id)
+
+    async def _write(self, chat_id: int, part: Part, *, plain: bool, edited: int | None) -> None:
+        body: dict[str, Any] = {
+            "text": part.plain if plain else part.html,
+            "parse_mode": None if plain else ParseMode.HTML,
+            "link_preview_options": NO_PREVIEW,
+        }
+        if edited is None:
+            await self._client.send_message(chat_id, **body)
+            return
+        try:
+            await self._client.edit_message_text(chat_id=chat_id, message_id=edited, **body)
+        except BadRequest as error:
+            if "not modified" not in error.message.lower():
+                raise
+
+    def _count_ambiguous(self, chat_id: int) -> None:
+        self._inbox.count_ambiguous_send()
+        self._note(
+            "warning", f"A message to chat {chat_id} is sent again: whether it had arrived is unknown."
+        )
+
+
+def _is_about_entities(error: BadRequest) -> bool:
+    words = error.message.lower()
+    return "parse entities" in words or "unsupported start tag" in words or "entity" in words
+
+
+def _is_gone(error: BadRequest) -> bool:
+    words = error.message.lower()
+    return "to edit not found" in words or "can't be edited" in words

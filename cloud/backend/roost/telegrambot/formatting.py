@@ -1,0 +1,211 @@
+"""Answers as Telegram messages: markdown to Telegram's HTML, numbered sources with links, cut to its limit.
+
+Source: https://core.telegram.org/bots/api#html-style
+"""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from roost.domain.answers import Answer, Citation
+from roost.domain.message_splitting import split_markdown, utf16_length
+
+MESSAGE_LIMIT = 4096
+PIECE_LIMITS = (3_400, 1_700, 800, 400, 200)
+TITLE_LIMIT = 120
+
+_FENCE = re.compile(r"^ {0,3}(?P<fence>`{3,8}|~{3,8})\s*(?P<language>[\w+#.-]*)[^\n`]*$")
+_INLINE = re.compile(
+    r"(?P<code>`[^`\n]+`)"
+    r"|!?\[(?P<label>[^\]\n]*)\]\((?P<url>[^)\s]*)(?:\s+\"[^\"\n]*\")?\)"
+    r"|\[(?P<number>\d{1,3})\]"
+    r"|\*\*(?P<bold>[^*\n]+)\*\*"
+    r"|__(?P<bold2>[^_\n]+)__"
+    r"|(?<![\w*])\*(?P<italic>[^*\s](?:[^*\n]*[^*\s])?)\*(?![\w*])"
+    r"|(?<!\w)_(?P<italic2>[^_\s](?:[^_\n]*[^_\s])?)_(?!\w)"
+    r"|~~(?P<struck>[^~\n]+)~~"
+)
+_HEADING = re.compile(r"^ {0,3}#{1,6}\s+(.*?)\s*#*\s*$")
+_BULLET = re.compile(r"^(\s*)[-*+]\s+(.*)$")
+_QUOTE = re.compile(r"^ {0,3}>\s?(.*)$")
+_ESCAPED = re.compile(r"\\([\\`*_{}\[\]()#+.!>~|-])")
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One message: as Telegram HTML, and as plain text for when Telegram refuses the former."""
+
+    html: str
+    plain: str
+
+    def to_json(self) -> str:
+        return json.dumps({"html": self.html, "plain": self.plain}, ensure_ascii=False)
+
+    @classmethod
+    def from_json(cls, stored: str) -> Part:
+        fields = json.loads(stored)
+        return cls(fields["html"], fields["plain"])
+
+
+def answer_parts(answer: Answer) -> list[Part]:
+    """An answer with its numbered sources as messages in order; at least one."""
+    shown = answer.text.strip() or "There is no answer to this."
+    if answer.citations:
+        shown += "\n\n**Sources**\n" + "\n".join(f"[{each.n}] {_title(each)}" for each in answer.citations)
+    return parts(shown, (*answer.citations, *answer.nearest))
+
+
+def parts(markdown: str, citations: Sequence[Citation] = ()) -> list[Part]:
+    """Markdown as messages within Telegram's limit. Only links of `citations` stay links."""
+    for piece_limit in PIECE_LIMITS:
+        pieces = split_markdown(markdown, piece_limit)
+        made = [Part(to_html(piece, citations), to_plain(piece, citations)) for piece in pieces]
+        if all(utf16_length(part.html) <= MESSAGE_LIMIT for part in made):
+            return made
+    # So many links that even short pieces exceed the limit: the links are given up, not the text.
+    return [
+        Part(html.escape(piece, quote=False)[:MESSAGE_LIMIT], piece)
+        for piece in split_markdown(markdown, PIECE_LIMITS[-1])
+    ]
+
+
+def to_html(markdown: str, citations: Sequence[Citation] = ()) -> str:
+    """The subset of HTML that Telegram reads, always balanced; everything else is escaped text."""
+    links = _Links(citations)
+    blocks: list[str] = []
+    code: list[str] | None = None
+    fence = language = ""
+    quoted: list[str] = []
+    for line in markdown.split("\n"):
+        found = _FENCE.match(line)
+        if code is not None:
+            if found and found["fence"].startswith(fence) and not found["language"]:
+                blocks.append(_code_block(code, language))
+                code = None
+            else:
+                code.append(line)
+            continue
+        quote = _QUOTE.match(line)
+        if quoted and not quote:
+            blocks.append(_quotation(quoted))
+            quoted = []
+        if found:
+            code, fence, language = [], found["fence"], found["language"]
+        elif quote:
+            quoted.append(_line(quote[1], links))
+        else:
+            blocks.append(_line(line, links))
+    if code is not None:
+        blocks.append(_code_block(code, language))
+    if quoted:
+        blocks.append(_quotation(quoted))
+    return "\n".join(blocks).strip("\n")
+
+
+def to_plain(markdown: str, citations: Sequence[Citation] = ()) -> str:
+    """The same without any formatting; sources keep their addresses."""
+    lines = []
+    links = _Links(citations)
+    for line in markdown.split("\n"):
+        source = re.match(r"^\[(\d{1,3})\] ", line)
+        url = links.of_number(int(source[1])) if source else None
+        plain = _ESCAPED.sub(r"\1", _INLINE.sub(lambda found: _plain_span(found, links), line))
+        lines.append(f"{plain} {url}" if url else plain)
+    cut = "\n".join(lines).strip("\n")
+    while utf16_length(cut) > MESSAGE_LIMIT:
+        cut = cut[: MESSAGE_LIMIT // 2]
+    return cut
+
+
+class _Links:
+    """The links a message may have: those of its citations."""
+
+    def __init__(self, citations: Iterable[Citation]) -> None:
+        self._by_number: dict[int, str] = {}
+        self._urls: set[str] = set()
+        for citation in citations:
+            if urlsplit(citation.url).scheme in ("http", "https"):
+                self._by_number.setdefault(citation.n, citation.url)
+                self._urls.add(citation.url)
+
+    def of_number(self, number: int) -> str | None:
+        return self._by_number.get(number)
+
+    def allows(self, url: str) -> bool:
+        return url in self._urls or any(known.partition("#")[0] == url for known in self._urls)
+
+
+def _line(line: str, links: _Links) -> str:
+    heading = _HEADING.match(line)
+    if heading:
+        return f"<b>{_spans(heading[1], links, inside_bold=True)}</b>"
+    bullet = _BULLET.match(line)
+    if bullet:
+        return f"{bullet[1]}• {_spans(bullet[2], links)}"
+    return _spans(line, links)
+
+
+def _spans(text: str, links: _Links, *, inside_bold: bool = False) -> str:
+    made, position = [], 0
+    for found in _INLINE.finditer(text):
+        if found.start() > 0 and text[found.start() - 1] == "\\":
+            continue
+        made.append(_text(text[position : found.start()]))
+        made.append(_span(found, links, inside_bold))
+        position = found.end()
+    made.append(_text(text[position:]))
+    return "".join(made)
+
+
+def _span(found: re.Match[str], links: _Links, inside_bold: bool) -> str:
+    if found["code"] is not None:
+        return f"<code>{html.escape(found['code'][1:-1], quote=False)}</code>"
+    if found["number"] is not None:
+        url = links.of_number(int(found["number"]))
+        shown = f"[{found['number']}]"
+        return f'<a href="{html.escape(url)}">{shown}</a>' if url else shown
+    if found["label"] is not None:
+        label, url = _text(found["label"]), found["url"]
+        return f'<a href="{html.escape(url)}">{label or html.escape(url)}</a>' if links.allows(url) else label
+    bold, italic = found["bold"] or found["bold2"], found["italic"] or found["italic2"]
+    if bold is not None:
+        inner = _spans(bold, links, inside_bold=True)
+        return inner if inside_bold else f"<b>{inner}</b>"
+    if italic is not None:
+        return f"<i>{_text(italic)}</i>"
+    return f"<s>{_text(found['struck'])}</s>"
+
+
+def _plain_span(found: re.Match[str], links: _Links) -> str:
+    if found["label"] is not None:
+        return f"{found['label']} {found['url']}" if links.allows(found["url"]) else found["label"]
+    if found["code"] is not None:
+        return found["code"][1:-1]
+    spans = (found[name] for name in ("bold", "bold2", "italic", "italic2", "struck"))
+    return next((span for span in spans if span is not None), found[0])
+
+
+def _text(text: str) -> str:
+    return html.escape(_ESCAPED.sub(r"\1", text), quote=False)
+
+
+def _code_block(lines: Sequence[str], language: str) -> str:
+    body = html.escape("\n".join(lines), quote=False)
+    if language:
+        return f'<pre><code class="language-{html.escape(language)}">{body}</code></pre>'
+    return f"<pre>{body}</pre>"
+
+
+def _quotation(lines: Sequence[str]) -> str:
+    return "<blockquote>" + "\n".join(lines) + "</blockquote>"
+
+
+def _title(citation: Citation) -> str:
+    """A title as one line that no longer is markdown."""
+    flat = " ".join(citation.title.split())[:TITLE_LIMIT] or citation.url
+    return re.sub(r"[\[\]()*_`~\\<>]", " ", flat).strip() or "page"

@@ -1,0 +1,568 @@
+"""A Telegram Bot API on loopback that drives the real client, plays the people, and misbehaves on request.
+
+The Bot API stands under `/bot<token>/<method>`. People and faults come in through `/control/<operation>` with
+JSON; `TelegramControl` speaks that from a test, `FakeTelegram` runs the server in a thread, and
+`python -m tests.fakes.fake_telegram PORT` runs it alone.
+
+Source: https://core.telegram.org/bots/api, and what the real clients were seen to do.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import sys
+import threading
+import time
+from collections import deque
+from dataclasses import dataclass, field
+from html.parser import HTMLParser
+from typing import Any
+
+import httpx
+from aiohttp import web
+
+Json = dict[str, Any]
+
+MESSAGE_LIMIT = 4096
+TAGS = frozenset(("a", "b", "blockquote", "code", "del", "em", "i", "ins", "pre", "s", "strong", "u"))
+CONFLICT = "Conflict: terminated by other getUpdates request; make sure that only one bot instance is running"
+WEBHOOK_CONFLICT = (
+    "Conflict: can't use getUpdates method while webhook is active;"
+    " use deleteWebhook to delete the webhook first"
+)
+
+
+class ApiError(Exception):
+    def __init__(self, status: int, description: str, **parameters: int) -> None:
+        super().__init__(description)
+        self.status = status
+        self.description = description
+        self.parameters = parameters
+
+
+@dataclass
+class FakeBot:
+    token: str
+    updates: deque[Json] = field(default_factory=deque)
+    delivered_ids: list[int] = field(default_factory=list)
+    messages: dict[tuple[int, int], Json] = field(default_factory=dict)
+    sends: list[Json] = field(default_factory=list)
+    edits: list[Json] = field(default_factory=list)
+    actions: list[Json] = field(default_factory=list)
+    calls: deque[Json] = field(default_factory=lambda: deque(maxlen=20_000))
+    commands: list[Json] = field(default_factory=list)
+    blocked: set[int] = field(default_factory=set)
+    webhook: str = ""
+    next_update_id: int = 0
+    next_message_id: int = 1
+    poll: asyncio.Future[None] | None = None
+    arrived: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def __post_init__(self) -> None:
+        self.next_update_id = self.id * 1000 + 1
+
+    @property
+    def id(self) -> int:
+        return int(self.token.partition(":")[0])
+
+    @property
+    def user(self) -> Json:
+        return {
+            "id": self.id,
+            "is_bot": True,
+            "first_name": f"Bot {self.id}",
+            "username": f"bot{self.id}_bot",
+            "can_join_groups": True,
+            "can_read_all_group_messages": False,
+            "supports_inline_queries": False,
+        }
+
+    def new_message(self, chat: Json, sender: Json, **content: Any) -> Json:
+        message = {
+            "message_id": self.next_message_id,
+            "date": int(time.time()),
+            "chat": chat,
+            "from": sender,
+            **content,
+        }
+        self.next_message_id += 1
+        self.messages[chat["id"], message["message_id"]] = message
+        return message
+
+    def push(self, kind: str, content: Json) -> int:
+        update_id = self.next_update_id
+        self.next_update_id += 1
+        self.updates.append({"update_id": update_id, kind: content})
+        self.arrived.set()
+        return update_id
+
+
+@dataclass
+class Fault:
+    """What happens to the next `n` calls of a method instead of, or besides, what should."""
+
+    kind: str
+    token: str = "*"
+    method: str = "*"
+    n: int = 1
+    retry_after: int = 1
+    seconds: float = 30.0
+    code: int = 502
+
+    def concerns(self, token: str, method: str) -> bool:
+        return self.n > 0 and self.token in ("*", token) and self.method.lower() in ("*", method)
+
+
+@dataclass
+class Hold:
+    """Calls of a method wait until released: after the work is done when `accept`, else before."""
+
+    token: str
+    method: str
+    accept: bool
+    released: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+class TelegramApi:
+    """The server's state and routes. Lives in one loop."""
+
+    def __init__(self) -> None:
+        self.bots: dict[str, FakeBot] = {}
+        self.faults: list[Fault] = []
+        self.holds: list[Hold] = []
+        self.latencies: dict[str, float] = {}
+        self.down = False
+        self.app = web.Application()
+        self.app.router.add_route("*", "/bot{token}/{method}", self._handle_api)
+        self.app.router.add_post("/control/{operation}", self._handle_control)
+
+    async def _handle_api(self, request: web.Request) -> web.StreamResponse:
+        token, method = request.match_info["token"], request.match_info["method"].lower()
+        fields = await _fields(request)
+        if self.down:
+            _abort(request)
+        if not re.fullmatch(r"\d+:[\w-]+", token):
+            return _refusal(ApiError(404, "Not Found"))
+        bot = self.bots.get(token)
+        if bot is None:
+            return _refusal(ApiError(401, "Unauthorized"))
+        bot.calls.append({"method": method, "at": time.time(), "fields": fields})
+        if method in self.latencies or "*" in self.latencies:
+            await asyncio.sleep(self.latencies.get(method, self.latencies.get("*", 0.0)))
+        fault = next((each for each in self.faults if each.concerns(token, method)), None)
+        try:
+            if fault is not None:
+                fault.n -= 1
+                misbehaved = await self._misbehave(fault, request, bot, method, fields)
+                if misbehaved is not None:
+                    return misbehaved
+            await self._wait_while_held(token, method, accept=False)
+            result = await self._call(bot, method, fields)
+            await self._wait_while_held(token, method, accept=True)
+        except ApiError as error:
+            return _refusal(error)
+        return _json({"ok": True, "result": result})
+
+    async def _wait_while_held(self, token: str, method: str, *, accept: bool) -> None:
+        for hold in list(self.holds):
+            if hold.accept is accept and hold.token in ("*", token) and hold.method.lower() == method:
+                await hold.released.wait()
+
+    async def _misbehave(
+        self, fault: Fault, request: web.Request, bot: FakeBot, method: str, fields: Json
+    ) -> web.Response | None:
+        """The faulty answer; None after a delay, when the call goes on as usual."""
+        match fault.kind:
+            case "429":
+                raise ApiError(
+                    429, f"Too Many Requests: retry after {fault.retry_after}", retry_after=fault.retry_after
+                )
+            case "420":
+                raise ApiError(420, f"FLOOD_WAIT_{fault.retry_after}")
+            case "401":
+                raise ApiError(401, "Unauthorized")
+            case "403":
+                raise ApiError(403, "Forbidden: bot was blocked by the user")
+            case "404":
+                raise ApiError(404, "Not Found")
+            case "409":
+                raise ApiError(409, CONFLICT)
+            case "entities":
+                raise ApiError(400, "Bad Request: can't parse entities: unsupported start tag")
+            case "5xx":
+                return web.Response(
+                    text="<html>Bad Gateway</html>", status=fault.code, content_type="text/html"
+                )
+            case "badjson":
+                return web.Response(text='{"ok":tru', content_type="application/json")
+            case "hang":
+                await asyncio.sleep(fault.seconds)
+                return None
+            case "lost":
+                await self._call(bot, method, fields)
+        _abort(request)
+        raise AssertionError("unreachable")
+
+    async def _call(self, bot: FakeBot, method: str, fields: Json) -> Any:
+        match method:
+            case "getme":
+                return bot.user
+            case "getupdates":
+                return await self._get_updates(bot, fields)
+            case "sendmessage":
+                return self._send_message(bot, fields)
+            case "editmessagetext":
+                return self._edit_message(bot, fields)
+            case "sendchataction":
+                bot.actions.append({"chat_id": int(fields["chat_id"]), "action": fields["action"]})
+                return True
+            case "setmycommands":
+                bot.commands = fields["commands"]
+                return True
+            case "setwebhook" | "deletewebhook":
+                bot.webhook = str(fields.get("url", "")) if method == "setwebhook" else ""
+                return True
+            case _:
+                raise ApiError(404, "Not Found: method not found")
+
+    async def _get_updates(self, bot: FakeBot, fields: Json) -> list[Json]:
+        if bot.webhook:
+            raise ApiError(409, WEBHOOK_CONFLICT)
+        if bot.poll is not None and not bot.poll.done():
+            bot.poll.set_result(None)
+        mine: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        bot.poll = mine
+        offset = int(fields.get("offset") or 0)
+        while offset > 0 and bot.updates and bot.updates[0]["update_id"] < offset:
+            bot.updates.popleft()
+        deadline = time.monotonic() + float(fields.get("timeout") or 0)
+        try:
+            while not bot.updates and (left_s := deadline - time.monotonic()) > 0:
+                bot.arrived.clear()
+                arrival = asyncio.ensure_future(bot.arrived.wait())
+                waits: set[asyncio.Future[Any]] = {arrival, mine}
+                await asyncio.wait(waits, timeout=left_s, return_when=asyncio.FIRST_COMPLETED)
+                arrival.cancel()
+                if mine.done():
+                    raise ApiError(409, CONFLICT)
+        finally:
+            if bot.poll is mine:
+                bot.poll = None
+        allowed = fields.get("allowed_updates") or []
+        wanted = [each for each in bot.updates if not allowed or any(kind in each for kind in allowed)]
+        limited = wanted[: int(fields.get("limit") or 100)]
+        bot.delivered_ids += [each["update_id"] for each in limited]
+        return limited
+
+    def _send_message(self, bot: FakeBot, fields: Json) -> Json:
+        chat_id = int(fields["chat_id"])
+        if chat_id in bot.blocked:
+            raise ApiError(403, "Forbidden: bot was blocked by the user")
+        shown = _shown_text(fields)
+        message = bot.new_message({"id": chat_id, "type": "private"}, bot.user, text=shown)
+        bot.sends.append(
+            {
+                "chat_id": chat_id,
+                "message_id": message["message_id"],
+                "at": time.time(),
+                "text": shown,
+                "fields": fields,
+            }
+        )
+        return message
+
+    def _edit_message(self, bot: FakeBot, fields: Json) -> Json:
+        key = int(fields["chat_id"]), int(fields["message_id"])
+        message = bot.messages.get(key)
+        if message is None:
+            raise ApiError(400, "Bad Request: message to edit not found")
+        shown = _shown_text(fields)
+        if message["text"] == shown and "parse_mode" not in fields:
+            raise ApiError(
+                400,
+                "Bad Request: message is not modified: specified new message content and reply markup are"
+                " exactly the same as a current content and reply markup of the message",
+            )
+        message = {**message, "text": shown, "edit_date": int(time.time())}
+        bot.messages[key] = message
+        bot.edits.append(
+            {"chat_id": key[0], "message_id": key[1], "at": time.time(), "text": shown, "fields": fields}
+        )
+        return message
+
+    async def _handle_control(self, request: web.Request) -> web.Response:
+        operation, given = request.match_info["operation"], await request.json()
+        match operation:
+            case "add":
+                for token in given["tokens"]:
+                    self.bots.setdefault(token, FakeBot(token))
+                return _json({})
+            case "revoke":
+                self.bots.pop(given["token"], None)
+                return _json({})
+            case "down":
+                self.down = bool(given["down"])
+                return _json({})
+            case "fault":
+                self.faults.append(Fault(**given))
+                return _json({})
+            case "hold":
+                self.holds.append(Hold(given["token"], given["method"], bool(given["accept"])))
+                return _json({})
+            case "release":
+                for hold in self.holds:
+                    hold.released.set()
+                self.holds.clear()
+                return _json({})
+            case "clear_faults":
+                self.faults.clear()
+                return _json({})
+            case "latency":
+                self.latencies[given["method"].lower()] = float(given["seconds"])
+                return _json({})
+            case "polling":
+                return _json({"polling": sum(bot.poll is not None for bot in self.bots.values())})
+            case _:
+                return self._control_bot(self.bots[given["token"]], operation, given)
+
+    def _control_bot(self, bot: FakeBot, operation: str, given: Json) -> web.Response:
+        match operation:
+            case "message":
+                chat = {"id": given["chat_id"], "type": given.get("chat_type", "private"), "first_name": "U"}
+                sender = {
+                    "id": given.get("user_id", given["chat_id"]),
+                    "is_bot": False,
+                    "first_name": given.get("first_name", "U"),
+                }
+                message = bot.new_message(chat, sender, **given["content"])
+                return _json({"update_id": bot.push(given.get("kind", "message"), message)})
+            case "raw":
+                bot.updates.append(given["update"])
+                bot.arrived.set()
+                return _json({})
+            case "redeliver":
+                bot.updates.extendleft(reversed(given["updates"]))
+                bot.arrived.set()
+                return _json({})
+            case "block":
+                bot.blocked.add(given["chat_id"])
+                return _json({})
+            case "webhook":
+                bot.webhook = given["url"]
+                return _json({})
+            case "state":
+                return _json(
+                    {
+                        "pending": list(bot.updates),
+                        "sends": bot.sends,
+                        "edits": bot.edits,
+                        "actions": bot.actions,
+                        "commands": bot.commands,
+                        "webhook": bot.webhook,
+                        "polling": bot.poll is not None,
+                        "calls": [
+                            {"method": call["method"], "at": call["at"], "fields": call["fields"]}
+                            for call in bot.calls
+                        ],
+                    }
+                )
+            case "messages":
+                return _json(
+                    {
+                        "messages": [
+                            message for (chat, _), message in bot.messages.items() if chat == given["chat_id"]
+                        ]
+                    }
+                )
+            case _:
+                raise web.HTTPNotFound(text=f"no operation {operation}")
+
+
+class TelegramControl:
+    """Plays the people and the faults of a running server, over HTTP. Blocking."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self._http = httpx.Client(base_url=url, timeout=10.0, trust_env=False)
+
+    def close(self) -> None:
+        self._http.close()
+
+    def control(self, operation: str, **given: Any) -> Json:
+        answer = self._http.post(f"/control/{operation}", json=given)
+        answer.raise_for_status()
+        result: Json = answer.json()
+        return result
+
+    def add(self, *tokens: str) -> None:
+        self.control("add", tokens=list(tokens))
+
+    def text(self, token: str, chat_id: int, text: str, **more: Any) -> int:
+        """Somebody writes a text; returns the update's id."""
+        content: Json = {"text": text}
+        if text.startswith("/"):
+            length = len(text.split(maxsplit=1)[0])
+            content["entities"] = [{"type": "bot_command", "offset": 0, "length": length}]
+        return int(
+            self.control("message", token=token, chat_id=chat_id, content=content, **more)["update_id"]
+        )
+
+    def message(self, token: str, chat_id: int, content: Json, **more: Any) -> int:
+        """Somebody sends something else, for example {"sticker": {...}}."""
+        return int(
+            self.control("message", token=token, chat_id=chat_id, content=content, **more)["update_id"]
+        )
+
+    def fault(self, kind: str, method: str = "*", token: str = "*", n: int = 1, **more: Any) -> None:
+        self.control("fault", kind=kind, method=method, token=token, n=n, **more)
+
+    def hold(self, method: str, token: str = "*", *, accept: bool = True) -> None:
+        """Withholds the replies of a method until `release`; with `accept` the work is done before."""
+        self.control("hold", token=token, method=method, accept=accept)
+
+    def release(self) -> None:
+        self.control("release")
+
+    def state(self, token: str) -> Json:
+        return self.control("state", token=token)
+
+    def sends(self, token: str, chat_id: int | None = None) -> list[str]:
+        """The texts that were accepted by sendMessage, in order."""
+        return [
+            send["text"]
+            for send in self.state(token)["sends"]
+            if chat_id is None or send["chat_id"] == chat_id
+        ]
+
+    def polling(self) -> int:
+        """How many bots wait in a long poll."""
+        return int(self.control("polling")["polling"])
+
+
+class FakeTelegram(TelegramControl):
+    """The server in a thread of this process, for as long as the `with` block lasts."""
+
+    def __init__(self) -> None:
+        self._started = threading.Event()
+        self._port = 0
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._serve, name="fake-telegram", daemon=True)
+        self._thread.start()
+        self._started.wait(10)
+        super().__init__(f"http://127.0.0.1:{self._port}")
+
+    def __enter__(self) -> FakeTelegram:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(10)
+
+    def _serve(self) -> None:
+        runner, self._port = self._loop.run_until_complete(start_server(0))
+        self._started.set()
+        self._loop.run_forever()
+        for task in asyncio.all_tasks(self._loop):
+            task.cancel()
+        self._loop.run_until_complete(runner.cleanup())
+        self._loop.run_until_complete(self._loop.shutdown_asyncgens())
+        self._loop.close()
+
+
+async def start_server(port: int) -> tuple[web.AppRunner, int]:
+    """Listens on 127.0.0.1; port 0 takes a free one. Returns the runner and the port."""
+    runner = web.AppRunner(TelegramApi().app, handle_signals=False, access_log=None, shutdown_timeout=0.1)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", port, backlog=1024).start()
+    return runner, int(runner.addresses[0][1])
+
+
+async def _fields(request: web.Request) -> Json:
+    """The call's parameters; nested ones arrive as JSON inside the form."""
+    fields: Json = dict(request.query)
+    if request.content_type == "application/json":
+        fields |= await request.json()
+    elif request.method == "POST":
+        fields |= {name: value for name, value in (await request.post()).items() if isinstance(value, str)}
+    for name, value in fields.items():
+        if isinstance(value, str) and value[:1] in ("[", "{") and name not in ("text", "caption"):
+            try:
+                fields[name] = json.loads(value)
+            except ValueError:
+                continue
+    return fields
+
+
+class _TelegramHtml(HTMLParser):
+    """Reads HTML as Telegram does: known tags only, every one closed in order."""
+
+    def __init__(self) -> None:
+        super().__init__(convert_charrefs=True)
+        self.text = ""
+        self._open: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag not in TAGS:
+            raise ApiError(400, f'Bad Request: can\'t parse entities: unsupported start tag "{tag}"')
+        self._open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        if not self._open or self._open.pop() != tag:
+            raise ApiError(400, f"Bad Request: can't parse entities: unmatched end tag {tag}")
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+    def finish(self) -> str:
+        self.close()
+        if self._open:
+            raise ApiError(400, f"Bad Request: can't parse entities: can't find end tag of {self._open[-1]}")
+        return self.text
+
+
+def _shown_text(fields: Json) -> str:
+    given = str(fields.get("text", ""))
+    if fields.get("parse_mode") == "HTML":
+        parser = _TelegramHtml()
+        parser.feed(given)
+        given = parser.finish()
+    if not given.strip():
+        raise ApiError(400, "Bad Request: message text is empty")
+    if len(given.encode("utf-16-le")) // 2 > MESSAGE_LIMIT:
+        raise ApiError(400, "Bad Request: message is too long")
+    return given
+
+
+def _json(body: Json, status: int = 200) -> web.Response:
+    return web.Response(text=json.dumps(body), status=status, content_type="application/json")
+
+
+def _refusal(error: ApiError) -> web.Response:
+    body: Json = {"ok": False, "error_code": error.status, "description": error.description}
+    if error.parameters:
+        body["parameters"] = error.parameters
+    return _json(body, error.status)
+
+
+def _abort(request: web.Request) -> None:
+    """Resets the connection."""
+    if request.transport is not None:
+        request.transport.abort()
+    raise web.HTTPInternalServerError
+
+
+def main() -> None:
+    async def serve() -> None:
+        _, port = await start_server(int(sys.argv[1]))
+        sys.stdout.write(f"listening on {port}\n")
+        sys.stdout.flush()
+        await asyncio.Event().wait()
+
+    asyncio.run(serve())
+
+
+if __name__ == "__main__":
+    main()
