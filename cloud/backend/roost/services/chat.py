@@ -302,7 +302,9 @@ def _title(title: str) -> str:
 
 
 def _id_of(once: Once) -> str:
-    """The same request names the same question: a UUIDv7 made from the request's scope, its time kept aside."""
+    """The same request names the same question: a UUIDv7 made from the request's scope, its time kept
+    aside.
+    """
     named = "\0".join((once.person_id, once.method, once.path, once.key, once.body_sha256))
     digest = hashlib.sha256(named.encode()).digest()
     return uuid7(int.from_bytes(digest[:5], "big"), digest[5:15])

@@ -266,7 +266,9 @@ class Runs:
         self._places.release()
 
     def start(self, run_id: str, attempt: int = 1) -> None:
-        """Begins a reserved run whose question is stored. While stopping it stays stored, for the next start."""
+        """Begins a reserved run whose question is stored. While stopping it stays stored, for the next
+        start.
+        """
         try:
             self._executor.submit(self._work, run_id, attempt)
         except RuntimeError:  # the executor is shut down: the run is pending in the file

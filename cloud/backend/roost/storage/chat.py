@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -22,6 +22,7 @@ from roost.domain.chat import (
     Message,
     MessageStatus,
     Thread,
+    snippet_around,
     title_of,
 )
 from roost.errors import Conflict, InvalidInput, NotFound
@@ -31,7 +32,8 @@ _SELECT_THREADS = (
 )
 _SELECT_MESSAGES = (
     "SELECT m.id, m.thread_id, m.seq, m.role, m.text, m.citations, m.nearest, m.run_id, m.status,"
-    " m.model, m.refused, m.notice, m.created_at FROM messages m "
+    " m.model, m.refused, m.notice, m.created_at, f.thumb AS feedback FROM messages m"
+    " LEFT JOIN feedback f ON f.message_id = m.id "
 )
 
 
@@ -236,7 +238,8 @@ def list_threads(
         ),
         values,
     )
-    return [_thread(row) for row in rows]
+    threads = [_thread(row) for row in rows]
+    return [replace(thread, snippet=_snippet(db, thread.id, query)) for thread in threads] if query else threads
 
 
 def rename_thread(db: Connection, thread_id: str, title: str) -> None:
@@ -447,6 +450,18 @@ def _thread(row: Row[Any]) -> Thread:
     )
 
 
+def _snippet(db: Connection, thread_id: str, query: str) -> str | None:
+    """The text around the first hit in a thread's messages; None when its title alone has it."""
+    found = db.execute(
+        text(
+            "SELECT text FROM messages WHERE thread_id = :id AND instr(roost_casefold(text), :needle)"
+            " ORDER BY seq LIMIT 1"
+        ),
+        {"id": thread_id, "needle": query.casefold()},
+    ).scalar_one_or_none()
+    return None if found is None else snippet_around(found, query)
+
+
 def _message(row: Row[Any]) -> Message:
     return Message(
         id=row.id,
@@ -462,6 +477,7 @@ def _message(row: Row[Any]) -> Message:
         refused=bool(row.refused),
         notice=row.notice,
         created_at=parse_timestamp(row.created_at),
+        feedback=row.feedback,
     )
 
 

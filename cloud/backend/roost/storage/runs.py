@@ -97,7 +97,9 @@ def _posted_before(db: Connection, new: NewQuestion, earlier: Message) -> Posted
 def store_answer(
     db: Connection, run: Run, answer: Answer, status: MessageStatus, at: datetime
 ) -> Message | None:
-    """Puts the answer in its message and ends the run. None when it was ended before, or its thread is gone."""
+    """Puts the answer in its message and ends the run. None when it was ended before, or its thread is
+    gone.
+    """
     if not finish_run(db, run.id, status, None, at):
         return None
     chat.finish_answer(db, run.answer_id, answer, status)

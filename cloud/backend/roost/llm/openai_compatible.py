@@ -1,0 +1,225 @@
+"""Writes answers through any OpenAI-compatible endpoint, streaming, in the calling thread.
+
+The `openai` client is imported at the first written answer. Its retries are off: a person is waiting, and the
+quoted passages are there at once.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from roost.clock import Clock
+from roost.errors import RemoteError, RemoteRejected, RemoteUnreachable
+from roost.llm.patience import Limits, Over, Patience
+from roost.services.ports import Endpoint, PromptMessage, WritingEnded, WrittenText
+
+if TYPE_CHECKING:
+    from openai import OpenAI
+
+CLIENTS_KEPT = 16
+
+_WAITED = {
+    Over.SLOW: "The model endpoint did not begin to answer in time.",
+    Over.STALLED: "The model endpoint stopped in the middle of its answer.",
+    Over.TOO_LONG: "The model endpoint took too long.",
+    Over.TOO_MUCH: "The model endpoint sent too much.",
+}
+_NO_ANSWER = "The model endpoint sent something that is no answer."
+
+
+class OpenAICompatible:
+    """Implements ports.AnswerWriter. Clients are kept for each address and key, the last used ones."""
+
+    def __init__(self, clock: Clock, limits: Limits | None = None) -> None:
+        self._clock = clock
+        self._limits = limits or Limits()
+        self._gate = threading.Lock()
+        self._clients: OrderedDict[tuple[str, str], OpenAI] = OrderedDict()
+
+    def write(
+        self, endpoint: Endpoint, messages: Sequence[PromptMessage], stopped: Callable[[], bool]
+    ) -> Iterator[WrittenText | WritingEnded]:
+        """See ports.AnswerWriter."""
+        # Before the clock runs: the first use imports the library.
+        client = self._client(endpoint)
+        patience = Patience(self._limits, self._clock, stopped)
+        failure: RemoteError | None = None
+        size_chars = 0
+        try:
+            for step in self._stream(client, endpoint.model, messages, patience):
+                patience.progress()
+                if isinstance(step, WrittenText):
+                    size_chars += len(step.text)
+                    if size_chars > self._limits.answer_chars:
+                        raise RemoteUnreachable("The model endpoint did not come to an end.", code="endless")
+                    if not step.text:
+                        continue
+                elif size_chars == 0:
+                    raise RemoteUnreachable("The model endpoint sent an empty answer.", code="empty")
+                yield step
+                if isinstance(step, WritingEnded):
+                    return
+            if size_chars == 0:
+                failure = RemoteUnreachable(_NO_ANSWER, code="no_answer")
+            else:
+                failure = RemoteUnreachable("The model endpoint broke off its answer.", code="cut_off")
+        except RemoteError as error:
+            failure = error
+        over = patience.over()
+        if over is Over.STOPPED:
+            return
+        if over is not None and failure.code == "unreachable":
+            failure = RemoteUnreachable(_WAITED[over], code=over.value.replace(" ", "_"))
+        raise failure
+
+    def close(self) -> None:
+        """Closes kept connections. May be called twice."""
+        with self._gate:
+            clients, self._clients = self._clients, OrderedDict()
+        for client in clients.values():
+            client.close()
+
+    def _stream(
+        self, client: OpenAI, model: str, messages: Sequence[PromptMessage], patience: Patience
+    ) -> Iterator[WrittenText | WritingEnded]:
+        """All that the endpoint sends. Every error of the libraries leaves here as one of ours.
+
+        None of them is chained: their words repeat what the endpoint said, and that may hold the key.
+        """
+        import httpcore2
+        import httpx2
+        import openai
+
+        from roost.llm.patient_transport import waiting_with
+
+        try:
+            with waiting_with(patience):
+                yield from _steps(_request(client, model, messages))
+        except openai.APIStatusError as error:
+            raise _refused(error.status_code, error.response.headers.get("retry-after")) from None
+        except (openai.APIConnectionError, httpcore2.ConnectError, httpcore2.ConnectTimeout):
+            raise RemoteUnreachable("The model endpoint cannot be reached.", code="unreachable") from None
+        except (
+            httpx2.HTTPError,
+            httpcore2.TimeoutException,
+            httpcore2.NetworkError,
+            httpcore2.ProtocolError,
+        ):
+            raise RemoteUnreachable("The model endpoint broke off its answer.", code="unreachable") from None
+        except openai.APIError:
+            raise RemoteUnreachable("The model endpoint reported an error.", code="endpoint_error") from None
+        except (ValueError, TypeError, AttributeError, LookupError, RecursionError):
+            raise RemoteUnreachable(_NO_ANSWER, code="no_answer") from None
+
+    def _client(self, endpoint: Endpoint) -> OpenAI:
+        import httpx2
+        from openai import OpenAI
+
+        from roost.llm.patient_transport import PatientTransport
+
+        place = (endpoint.base_url, endpoint.api_key)
+        with self._gate:
+            client = self._clients.pop(place, None)
+            if client is None:
+                timeout = httpx2.Timeout(
+                    self._limits.total_s, connect=self._limits.connect_s, pool=self._limits.connect_s
+                )
+                client = OpenAI(
+                    api_key=endpoint.api_key,
+                    base_url=endpoint.base_url,
+                    organization="",
+                    project="",
+                    max_retries=0,
+                    timeout=timeout,
+                    http_client=httpx2.Client(
+                        transport=PatientTransport(), timeout=timeout, trust_env=False, follow_redirects=False
+                    ),
+                )
+            self._clients[place] = client
+            while len(self._clients) > CLIENTS_KEPT:
+                # Not closed: an answer may still be read from it. Its connections go with it.
+                self._clients.popitem(last=False)
+            return client
+
+
+def _request(client: OpenAI, model: str, messages: Sequence[PromptMessage]) -> Any:
+    """The raw response. An endpoint that does not know `stream_options` is asked again without."""
+    import openai
+
+    create: Any = client.chat.completions.with_raw_response.create
+    wanted = {
+        "model": model,
+        "messages": [{"role": message.role, "content": message.text} for message in messages],
+        "stream": True,
+    }
+    try:
+        return create(**wanted, stream_options={"include_usage": True})
+    except (openai.BadRequestError, openai.UnprocessableEntityError) as refusal:
+        if "stream_options" not in str(refusal):
+            raise
+    return create(**wanted)
+
+
+def _steps(raw: Any) -> Iterator[WrittenText | WritingEnded]:
+    """What the response says, whether it is a stream or, from endpoints that do not stream, one JSON
+    document.
+    """
+    kind = raw.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind == "application/json":
+        yield from _whole(raw.http_response)
+        return
+    if kind not in ("text/event-stream", "", "text/plain", "application/x-ndjson"):
+        raw.http_response.close()
+        raise ValueError(kind)
+    ended = False
+    cut = False
+    tokens_used: int | None = None
+    with raw.parse() as stream:
+        for chunk in stream:
+            if chunk.usage is not None:
+                tokens_used = chunk.usage.total_tokens
+            for choice in (chunk.choices or ())[:1]:
+                yield WrittenText((choice.delta.content or "") if choice.delta else "")
+                if choice.finish_reason:
+                    ended, cut = True, choice.finish_reason == "length"
+            if ended and tokens_used is not None:
+                break
+    if ended:
+        yield WritingEnded(tokens_used, cut)
+
+
+def _whole(response: Any) -> Iterator[WrittenText | WritingEnded]:
+    document = json.loads(response.read())
+    choice = document["choices"][0]
+    text = choice["message"]["content"]
+    if not isinstance(text, str):
+        raise TypeError("content")
+    yield WrittenText(text)
+    usage = document.get("usage") or {}
+    tokens = usage.get("total_tokens")
+    yield WritingEnded(tokens if isinstance(tokens, int) else None, choice.get("finish_reason") == "length")
+
+
+def _refused(status: int, retry_after: str | None) -> RemoteError:
+    if status == 401:
+        return RemoteRejected("The model endpoint refused its key (401).", code="key_refused")
+    if status == 403:
+        return RemoteRejected("The model endpoint does not allow this (403).", code="not_allowed")
+    if status == 404:
+        return RemoteRejected(
+            "The model endpoint does not know this address or model (404).", code="unknown_model"
+        )
+    if status == 429:
+        wait_s = (
+            float(retry_after) if retry_after and retry_after.isascii() and retry_after.isdigit() else None
+        )
+        return RemoteUnreachable(
+            "The model endpoint is over its limit (429).", code="over_limit", retry_after_s=wait_s
+        )
+    if status >= 500 or status == 408:
+        return RemoteUnreachable(f"The model endpoint failed ({status}).", code="endpoint_failed")
+    return RemoteRejected(f"The model endpoint refused the request ({status}).", code="refused")

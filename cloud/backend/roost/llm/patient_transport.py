@@ -1,0 +1,133 @@
+"""A blocking HTTP transport that looks up from its socket ten times a second.
+
+A read that only ends when bytes come, or after a timeout of its own, can be stopped by nobody: not by the
+person,
+not by the process's end, and an endpoint that sends a byte now and then holds it for ever. Here each read
+waits in
+short slices and asks the request's patience in between. Imported only when an answer is written.
+"""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+
+import httpcore2
+import httpx2
+
+from roost.llm.patience import Patience
+
+SLICE_S = 0.1
+CONNECTIONS = 100
+KEPT_ALIVE = 20
+KEPT_ALIVE_S = 30.0
+
+_patience: ContextVar[Patience | None] = ContextVar("patience", default=None)
+
+
+@contextmanager
+def waiting_with(patience: Patience) -> Iterator[None]:
+    """Requests of this thread are bound by `patience` until the block ends."""
+    token = _patience.set(patience)
+    try:
+        yield
+    finally:
+        _patience.reset(token)
+
+
+class PatientTransport(httpx2.BaseTransport):
+    """HTTP/1.1 with kept-alive connections, no proxy, certificates checked."""
+
+    def __init__(self) -> None:
+        self._pool = httpcore2.ConnectionPool(
+            ssl_context=httpx2.create_ssl_context(trust_env=False),
+            max_connections=CONNECTIONS,
+            max_keepalive_connections=KEPT_ALIVE,
+            keepalive_expiry=KEPT_ALIVE_S,
+            network_backend=_PatientBackend(),
+        )
+
+    def handle_request(self, request: httpx2.Request) -> httpx2.Response:
+        """Raises httpcore2's errors as they are."""
+        response = self._pool.handle_request(
+            httpcore2.Request(
+                method=request.method,
+                url=httpcore2.URL(
+                    scheme=request.url.raw_scheme,
+                    host=request.url.raw_host,
+                    port=request.url.port,
+                    target=request.url.raw_path,
+                ),
+                headers=request.headers.raw,
+                content=request.stream,
+                extensions=request.extensions,
+            )
+        )
+        return httpx2.Response(
+            status_code=response.status,
+            headers=response.headers,
+            stream=_Body(response),
+            extensions=response.extensions,
+        )
+
+    def close(self) -> None:
+        self._pool.close()
+
+
+class _Body(httpx2.SyncByteStream):
+    def __init__(self, response: httpcore2.Response) -> None:
+        self._response = response
+
+    def __iter__(self) -> Iterator[bytes]:
+        yield from self._response.iter_stream()
+
+    def close(self) -> None:
+        self._response.close()
+
+
+class _PatientBackend(httpcore2.SyncBackend):
+    def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[Any] | None = None,
+    ) -> httpcore2.NetworkStream:
+        return _PatientStream(super().connect_tcp(host, port, timeout, local_address, socket_options))
+
+
+class _PatientStream(httpcore2.NetworkStream):
+    def __init__(self, stream: httpcore2.NetworkStream) -> None:
+        self._stream = stream
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        patience = _patience.get()
+        while patience is not None:
+            over = patience.over()
+            if over is not None:
+                raise httpcore2.ReadTimeout(over)
+            try:
+                received = self._stream.read(max_bytes, SLICE_S)
+            except httpcore2.ReadTimeout:
+                continue
+            patience.received(len(received))
+            return received
+        return self._stream.read(max_bytes, timeout)
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        self._stream.write(buffer, timeout)
+
+    def close(self) -> None:
+        self._stream.close()
+
+    def start_tls(
+        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
+    ) -> httpcore2.NetworkStream:
+        return _PatientStream(self._stream.start_tls(ssl_context, server_hostname, timeout))
+
+    def get_extra_info(self, info: str) -> Any:
+        return self._stream.get_extra_info(info)

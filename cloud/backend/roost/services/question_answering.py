@@ -1,0 +1,321 @@
+"""Questions answered from the knowledge base: written by a model where there is a key, quoted where
+there is none.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from roost.clock import Clock, Ids
+from roost.domain.answers import (
+    Answer,
+    AnswerEvent,
+    AnswerSettings,
+    Citation,
+    Evidence,
+    Finished,
+    Question,
+    SourcesFound,
+    TextAdded,
+    TextReplaced,
+)
+from roost.domain.citations import CitedText, Sources, markdown_link, nearest_pages
+from roost.domain.documents import Confidence, Retrieval
+from roost.domain.prompting import NOT_IN_DOCS, conversation, system_message
+from roost.domain.quoting import quoted_answer
+from roost.errors import LimitReached, RemoteError, RemoteUnreachable
+from roost.services.ports import AnswerWriter, Endpoint, PromptMessage, Retriever, WritingEnded
+from roost.services.spending import Reservation, Spending
+from roost.storage import chat as stored_chat
+from roost.storage.database import Database
+
+_log = logging.getLogger(__name__)
+
+SOURCES_LIMIT = 8
+NOT_READY = "The knowledge base is being built. Ask again in a minute."
+NOT_SAID = "The docs don't say."
+QUOTED = "From the docs, quoted:"
+QUOTED_UNSURE = "I'm not sure the docs answer this. The closest passages, quoted:"
+UNSURE = "I'm not sure the docs cover this. "
+CUT = "The answer was cut at the model's limit of length."
+UNMARKED = "The model named no source for this; it was given the pages below."
+
+
+@dataclass(frozen=True, slots=True)
+class WritingDefaults:
+    """The installation's own endpoint. Without a key answers are quoted passages, unless a bot brings
+    its own.
+    """
+
+    base_url: str
+    api_key: str | None
+    model: str
+
+    def __repr__(self) -> str:
+        return f"WritingDefaults(base_url={self.base_url!r}, model={self.model!r})"
+
+    def endpoint(self, settings: AnswerSettings) -> Endpoint | None:
+        """A bot's own values come first. The installation's key never goes to an address that a bot
+        brought.
+        """
+        own_address = settings.base_url is not None and settings.base_url != self.base_url
+        key = settings.api_key or (None if own_address else self.api_key)
+        if key is None:
+            return None
+        return Endpoint(settings.base_url or self.base_url, key, settings.model or self.model)
+
+
+class QuestionAnswering:
+    """Implements ports.Answerer. Each answer is made in the calling thread."""
+
+    def __init__(
+        self,
+        retriever: Retriever,
+        writer: AnswerWriter,
+        defaults: WritingDefaults,
+        spending: Spending,
+        database: Database,
+        clock: Clock,
+        ids: Ids,
+    ) -> None:
+        self._retriever = retriever
+        self._writer = writer
+        self._defaults = defaults
+        self._spending = spending
+        self._database = database
+        self._clock = clock
+        self._ids = ids
+
+    def answer(self, question: Question, stopped: Callable[[], bool]) -> Iterator[AnswerEvent]:
+        """See ports.Answerer. Raises what storage raises; never what an endpoint does."""
+        previous = next((turn.text for turn in reversed(question.context) if turn.role == "user"), None)
+        found = self._retriever.retrieve(
+            question.text, previous=previous, source_ids=question.settings.source_ids, limit=SOURCES_LIMIT
+        )
+        if not found.ready:
+            yield from _told(Answer(NOT_READY, (), (), refused=True, model=None, notice=None, tokens_used=0))
+            return
+        if found.confidence is Confidence.REFUSE or not found.passages:
+            yield from _told(self._refusal(question, found))
+            return
+        sources = Sources.of(found.passages)
+        yield SourcesFound(sources.citations)
+        endpoint = self._defaults.endpoint(question.settings)
+        if endpoint is None:
+            yield from _added(_quoted(question, found, sources, None))
+            return
+        try:
+            place = self._spending.reserve(question)
+        except LimitReached as limit:
+            yield from _added(_quoted(question, found, sources, limit.message))
+            return
+        yield from self._written(question, found, sources, endpoint, place, stopped)
+
+    def _written(
+        self,
+        question: Question,
+        found: Retrieval,
+        sources: Sources,
+        endpoint: Endpoint,
+        place: Reservation,
+        stopped: Callable[[], bool],
+    ) -> Iterator[AnswerEvent]:
+        draft = _Draft(sources, UNSURE if found.confidence is Confidence.HEDGE else "")
+        messages = _messages(question, sources)
+        ended: WritingEnded | None = None
+        failure: RemoteError | None = None
+        try:
+            for step in self._writer.write(endpoint, messages, stopped):
+                if isinstance(step, WritingEnded):
+                    ended = step
+                    break
+                yield from draft.add(step.text)
+        except RemoteError as error:
+            failure = error
+        if failure is None:
+            yield from draft.finish()
+            if ended is not None and not draft.text and not draft.declined:
+                failure = RemoteUnreachable("The model wrote nothing that can be shown.", code="empty")
+        if failure is not None:
+            _log.warning(
+                "The endpoint failed: quoted passages instead",
+                extra={"code": failure.code, "reason": failure.message, "bot_id": question.settings.bot_id},
+            )
+            self._spending.release(place)
+            notice = f"{failure.message} Here is what the docs say."
+            yield from _instead(_quoted(question, found, sources, notice), draft)
+            return
+        tokens = _tokens(ended, messages, draft.text)
+        self._spending.settle(place, tokens)
+        if draft.declined:
+            yield SourcesFound(())
+            refusal = self._refusal(question, found, endpoint.model, tokens)
+            yield TextReplaced(refusal.text)
+            yield Finished(refusal)
+            return
+        yield from self._finished(draft, found, endpoint, ended, tokens)
+
+    def _finished(
+        self, draft: _Draft, found: Retrieval, endpoint: Endpoint, ended: WritingEnded | None, tokens: int
+    ) -> Iterator[AnswerEvent]:
+        notice = CUT if ended is not None and ended.cut else None
+        citations = draft.citations
+        if not citations and ended is not None:
+            citations, notice = draft.sources.citations[:3], notice or UNMARKED
+        text = draft.text
+        if notice:
+            text = f"{text}\n\n*{notice}*"
+            yield TextAdded(text[len(draft.text) :])
+        yield Finished(
+            Answer(
+                text,
+                citations,
+                (),
+                refused=False,
+                model=endpoint.model,
+                notice=notice,
+                tokens_used=tokens,
+                evidence=_evidence(found),
+                stopped=ended is None,
+            )
+        )
+
+    def _refusal(
+        self, question: Question, found: Retrieval, model: str | None = None, tokens_used: int = 0
+    ) -> Answer:
+        """Says that the docs don't, with the nearest pages, and notes the gap for the operator."""
+        gap_id, at = self._ids.new(), self._clock.now()
+        self._database.write(
+            lambda db: stored_chat.record_unanswered(
+                db, gap_id, question.text, question.settings.bot_id, question.platform, at
+            )
+        )
+        nearest = nearest_pages(found.passages)
+        pages = "\n".join(f"- {markdown_link(page)}" for page in nearest)
+        text = f"{NOT_SAID} Closest pages:\n\n{pages}" if nearest else NOT_SAID
+        return Answer(
+            text,
+            (),
+            nearest,
+            refused=True,
+            model=model,
+            notice=None,
+            tokens_used=tokens_used,
+            evidence=_evidence(found),
+        )
+
+
+class _Draft:
+    """The text as it is being written: checked, numbered, and held until it cannot be a refusal any more."""
+
+    def __init__(self, sources: Sources, opening: str) -> None:
+        self.sources = sources
+        self.text = ""
+        self.declined = False
+        self._opening = opening
+        self._first = ""
+        self._cited = CitedText(sources)
+        self._announced = sources.citations
+
+    @property
+    def citations(self) -> tuple[Citation, ...]:
+        """What the text cites, numbered as in it."""
+        return self.sources.numbered(self._cited.order)
+
+    def add(self, written: str) -> Iterator[AnswerEvent]:
+        if not self._opened():
+            self._first += written
+            start = self._first.lstrip(" \n`*\"'")
+            if NOT_IN_DOCS.startswith(start[: len(NOT_IN_DOCS)]):
+                return
+            written = self._opening + self._first.lstrip()
+            self._first = written
+        yield from self._show(self._cited.push(written))
+
+    def finish(self) -> Iterator[AnswerEvent]:
+        if not self._opened():
+            start = self._first.lstrip(" \n`*\"'")
+            if start.startswith(NOT_IN_DOCS):
+                self.declined = True
+                return
+            if start:
+                yield from self._show(self._cited.push(self._opening + self._first.lstrip()))
+        yield from self._show(self._cited.finish())
+        self.text = self.text.rstrip()
+
+    def _opened(self) -> bool:
+        return self.text != "" or self._cited.started
+
+    def _show(self, settled: str) -> Iterator[AnswerEvent]:
+        if not settled:
+            return
+        self.text += settled
+        announced = self.sources.announced(self._cited.order)
+        if announced != self._announced:
+            self._announced = announced
+            yield SourcesFound(announced)
+            yield TextReplaced(self.text)
+        else:
+            yield TextAdded(settled)
+
+
+def _messages(question: Question, sources: Sources) -> tuple[PromptMessage, ...]:
+    return (
+        PromptMessage("system", system_message(question.settings.system_prompt, sources.citations)),
+        *(PromptMessage(turn.role, turn.text) for turn in conversation(question.context)),
+        PromptMessage("user", question.text),
+    )
+
+
+def _quoted(question: Question, found: Retrieval, sources: Sources, notice: str | None) -> Answer:
+    introduction = QUOTED_UNSURE if found.confidence is Confidence.HEDGE else QUOTED
+    text, citations = quoted_answer(
+        question.text, sources, f"{notice}\n\n{introduction}" if notice else introduction
+    )
+    return Answer(
+        text,
+        citations,
+        (),
+        refused=False,
+        model=None,
+        notice=notice,
+        tokens_used=0,
+        evidence=_evidence(found),
+    )
+
+
+def _told(answer: Answer) -> Iterator[AnswerEvent]:
+    yield SourcesFound(())
+    yield from _added(answer)
+
+
+def _added(answer: Answer) -> Iterator[AnswerEvent]:
+    yield TextAdded(answer.text)
+    yield Finished(answer)
+
+
+def _instead(answer: Answer, draft: _Draft) -> Iterator[AnswerEvent]:
+    """The quoted passages take the place of a draft that died; the numbers are the retrieval's again."""
+    if not draft.text:
+        yield from _added(answer)
+        return
+    yield SourcesFound(draft.sources.citations)
+    yield TextReplaced(answer.text)
+    yield Finished(answer)
+
+
+def _evidence(found: Retrieval) -> Evidence:
+    return Evidence(
+        found.index_version,
+        found.query,
+        tuple((passage.chunk_id, passage.score) for passage in found.passages),
+    )
+
+
+def _tokens(ended: WritingEnded | None, messages: tuple[PromptMessage, ...], text: str) -> int:
+    """What the endpoint says it used; where it says nothing, about four characters a token."""
+    if ended is not None and ended.tokens_used is not None:
+        return ended.tokens_used
+    return (sum(len(message.text) for message in messages) + len(text)) // 4

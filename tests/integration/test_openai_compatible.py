@@ -1,0 +1,150 @@
+"""The real client against a loopback endpoint that fails in every way we know."""
+
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from roost.clock import SystemClock
+from roost.errors import RemoteError, RemoteRejected, RemoteUnreachable
+from roost.llm.openai_compatible import OpenAICompatible
+from roost.llm.patience import Limits
+from roost.services.ports import Endpoint, PromptMessage, WritingEnded, WrittenText
+from tests.fakes.fake_llm import FakeLlm
+
+pytestmark = pytest.mark.integration
+
+KEY = "sk-" + "made-up-key-of-a-test-0123456789"
+QUICK = Limits(connect_s=1, first_s=0.4, next_s=0.4, total_s=2, size_bytes=1_000_000, answer_chars=2_000)
+MESSAGES = (PromptMessage("system", "Be brief."), PromptMessage("user", "How?"))
+
+
+@pytest.fixture
+def llm() -> Iterator[FakeLlm]:
+    with FakeLlm() as fake:
+        yield fake
+
+
+@pytest.fixture
+def writer() -> Iterator[OpenAICompatible]:
+    writer = OpenAICompatible(SystemClock(), QUICK)
+    yield writer
+    writer.close()
+
+
+def written(
+    writer: OpenAICompatible, llm: FakeLlm, stopped: Callable[[], bool] = lambda: False
+) -> tuple[str, WritingEnded | None]:
+    text, ended = "", None
+    for step in writer.write(Endpoint(llm.base_url, KEY, "test-model"), MESSAGES, stopped):
+        if isinstance(step, WrittenText):
+            text += step.text
+        else:
+            ended = step
+    return text, ended
+
+
+@pytest.mark.parametrize("streams", [True, False])
+def test_an_answer_is_written_with_its_tokens(writer: OpenAICompatible, llm: FakeLlm, streams: bool) -> None:
+    llm.streams = streams
+    llm.say("Größe: \n\ndata: x [1].")
+    assert written(writer, llm) == ("Größe: \n\ndata: x [1].", WritingEnded(42, cut=False))
+    [sent] = llm.received
+    assert sent.path == "/v1/chat/completions"
+    assert sent.authorization == f"Bearer {KEY}"
+    assert sent.body["model"] == "test-model"
+    assert sent.body["messages"] == [
+        {"role": "system", "content": "Be brief."},
+        {"role": "user", "content": "How?"},
+    ]
+
+
+def test_an_answer_cut_at_the_models_limit_says_so(writer: OpenAICompatible, llm: FakeLlm) -> None:
+    llm.finish_reason, llm.usage_tokens = "length", None
+    assert written(writer, llm) == ("Press start [1].", WritingEnded(None, cut=True))
+
+
+def test_an_endpoint_without_stream_options_is_asked_again_without(
+    writer: OpenAICompatible, llm: FakeLlm
+) -> None:
+    llm.fault = "no_stream_options"
+    assert written(writer, llm)[0] == "Press start [1]."
+    assert len(llm.received) == 2
+
+
+@pytest.mark.parametrize(
+    ("fault", "family", "code"),
+    [
+        ("refuse", RemoteUnreachable, "unreachable"),
+        ("401", RemoteRejected, "key_refused"),
+        ("404", RemoteRejected, "unknown_model"),
+        ("429", RemoteUnreachable, "over_limit"),
+        ("500", RemoteUnreachable, "endpoint_failed"),
+        ("slow_first_byte", RemoteUnreachable, "slow"),
+        ("slow_first_token", RemoteUnreachable, "slow"),
+        ("stall", RemoteUnreachable, "stalled"),
+        ("endless", RemoteUnreachable, "endless"),
+        ("empty", RemoteUnreachable, "empty"),
+        ("silent", RemoteUnreachable, "no_answer"),
+        ("html", RemoteUnreachable, "no_answer"),
+        ("cut", RemoteUnreachable, "unreachable"),
+        ("error_event", RemoteUnreachable, "endpoint_error"),
+        ("tool_calls", RemoteUnreachable, "empty"),
+        ("huge_line", RemoteUnreachable, "too_much"),
+    ],
+)
+def test_every_failure_is_told_in_a_sentence_in_time_and_without_the_key(
+    writer: OpenAICompatible, llm: FakeLlm, fault: str, family: type[RemoteError], code: str
+) -> None:
+    llm.fault = fault
+    begun = time.monotonic()
+    with pytest.raises(family) as caught:
+        written(writer, llm)
+    assert time.monotonic() - begun < QUICK.total_s + 1
+    assert caught.value.code == code
+    assert caught.value.__cause__ is None
+    assert KEY not in repr(caught.value)
+    assert caught.value.message.startswith("The model endpoint ")
+    assert len(llm.received) == 1
+
+
+def test_nobody_listening_is_told_at_once(writer: OpenAICompatible) -> None:
+    with FakeLlm() as llm:
+        pass
+    with pytest.raises(RemoteUnreachable, match="cannot be reached"):
+        written(writer, llm)
+
+
+def test_a_retry_after_is_kept(writer: OpenAICompatible, llm: FakeLlm) -> None:
+    llm.fault = "429"
+    with pytest.raises(RemoteUnreachable) as caught:
+        written(writer, llm)
+    assert caught.value.retry_after_s == 7
+
+
+def test_a_stop_is_heard_while_the_endpoint_holds_its_answer(llm: FakeLlm) -> None:
+    writer = OpenAICompatible(SystemClock(), Limits())
+    llm.hold()
+    begun = time.monotonic()
+    assert written(writer, llm, lambda: bool(llm.received)) == ("", None)
+    assert time.monotonic() - begun < 5
+    writer.close()
+
+
+def test_a_proxy_of_the_environment_is_not_used(
+    writer: OpenAICompatible, llm: FakeLlm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    monkeypatch.setenv("ALL_PROXY", "http://127.0.0.1:9")
+    assert written(writer, llm)[0] == "Press start [1]."
+
+
+def test_clients_are_kept_and_bounded(llm: FakeLlm, writer: OpenAICompatible) -> None:
+    for number in range(20):
+        endpoint = Endpoint(llm.base_url, f"{KEY}{number}", "m")
+        assert list(writer.write(endpoint, MESSAGES, lambda: False))
+    assert len(writer._clients) == 16
+
+
+def test_no_repr_holds_the_key() -> None:
+    assert KEY not in repr(Endpoint("http://x", KEY, "m"))
