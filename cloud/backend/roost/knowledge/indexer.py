@@ -18,8 +18,6 @@ import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 
-from sqlalchemy import Connection
-
 from roost.domain.documents import ExtractedPage, IndexState
 from roost.errors import RoostError
 from roost.knowledge.chroma_index import ChromaIndex, VectorIndexDamaged
@@ -88,29 +86,13 @@ class KnowledgeIndexer:
 
         Raises Unavailable when the disk is full or Roost is stopping; then nothing is changed.
         """
-        pages = [(storable(page.url), self._indexed(source_id, page)) for page in changed]
-
-        def write(db: Connection) -> bool:
-            differs = chunks.remove_pages(db, source_id, removed_urls)
-            for url, fresh in pages:
-                differs |= chunks.replace_page(db, source_id, url, fresh)
-            if differs:
-                chunks.raise_version(db)
-            return differs
-
-        if self._database.write(write):
+        pages = {storable(page.url): self._indexed(source_id, page) for page in changed}
+        if self._database.write(lambda db: chunks.change_pages(db, source_id, pages, removed_urls)):
             self._wake.set()
 
     def remove_source(self, source_id: str) -> None:
         """Nothing of the source is found any more when this returns. Raises Unavailable as `replace` does."""
-
-        def write(db: Connection) -> bool:
-            differs = chunks.remove_source(db, source_id)
-            if differs:
-                chunks.raise_version(db)
-            return differs
-
-        if self._database.write(write):
+        if self._database.write(lambda db: chunks.remove_source(db, source_id)):
             self._wake.set()
 
     def rebuild_vector_index(self) -> None:
@@ -220,12 +202,10 @@ class KnowledgeIndexer:
         if not vectors:
             return False
 
-        def write(db: Connection) -> tuple[int, int]:
-            chunks.store_vectors(db, model, vectors)
-            chunks.raise_version(db)
-            return chunks.count_embedded(db, model), chunks.count_chunks(db)
-
-        self._on_progress(*self._database.write(write))
+        self._database.write(lambda db: chunks.store_vectors(db, model, vectors))
+        with self._database.read() as db:
+            embedded, size = chunks.count_embedded(db, model), chunks.count_chunks(db)
+        self._on_progress(embedded, size)
         return True
 
     def _place_some(self) -> bool:

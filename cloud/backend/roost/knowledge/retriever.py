@@ -12,8 +12,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Connection
-
 from roost.domain.documents import Chunk, Confidence, Passage, Retrieval
 from roost.knowledge import fusion
 from roost.knowledge.chroma_index import ChromaIndex, VectorIndexDamaged
@@ -21,7 +19,7 @@ from roost.knowledge.chunking import storable
 from roost.knowledge.embeddings import Embedder, QueryVectors
 from roost.knowledge.query_words import query_words
 from roost.storage import chunks
-from roost.storage.chunks import Term
+from roost.storage.chunks import Snapshot, Term
 from roost.storage.database import Database
 
 if TYPE_CHECKING:
@@ -117,7 +115,7 @@ class FusedRetriever:
 
     def _search_words(
         self,
-        db: Connection,
+        db: Snapshot,
         question: str,
         together: str | None,
         version: int,
@@ -135,7 +133,7 @@ class FusedRetriever:
         )
 
     def _words(
-        self, db: Connection, query: str, version: int, size: int, source_ids: Sequence[str] | None
+        self, db: Snapshot, query: str, version: int, size: int, source_ids: Sequence[str] | None
     ) -> _Words:
         terms, counts = [], []
         for word in query_words(query):
@@ -151,7 +149,7 @@ class FusedRetriever:
         scores = chunks.best_by_words(db, terms, CANDIDATES, source_ids)
         return _Words(scores, fusion.lexical_evidence(max(scores.values(), default=0.0), counts, size))
 
-    def _count(self, db: Connection, term: Term, version: int) -> int:
+    def _count(self, db: Snapshot, term: Term, version: int) -> int:
         """In how many chunks the term stands, remembered as long as the index does not change."""
         with self._counting:
             if version != self._counts_version or len(self._counts) > COUNTS_KEPT:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from sqlalchemy import Connection, bindparam, text
 
@@ -22,6 +23,9 @@ TEXT_WEIGHT = 1.0
 IDENTIFIER_WEIGHT = 0.5
 
 VARIABLES_AT_ONCE = 500
+
+# What a search reads from: one moment of knowledge.db, as `Database.read()` yields it.
+Snapshot: TypeAlias = Connection
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,49 +97,34 @@ def count_embedded(db: Connection, model: str) -> int:
     )
 
 
-def replace_page(db: Connection, source_id: str, url: str, chunks: Sequence[IndexedChunk]) -> bool:
-    """Makes these the page's chunks. Rows that are the same are left alone; True when anything changed."""
-    known = {
-        (row.id, row.title, row.heading_path, row.anchor, row.text): row.row
-        for row in db.execute(
-            text(
-                "SELECT row, id, title, heading_path, anchor, text FROM chunks WHERE source_id ="
-                " :source_id AND url = :url"
-            ),
-            {"source_id": source_id, "url": url},
-        )
-    }
-    fresh = [chunk for chunk in chunks if known.pop(_identity(chunk.chunk), None) is None]
-    _remove_rows(db, list(known.values()))
-    _add(db, fresh)
-    return bool(fresh or known)
+def change_pages(
+    db: Connection,
+    source_id: str,
+    pages: Mapping[str, Sequence[IndexedChunk]],
+    removed_urls: Iterable[str],
+) -> bool:
+    """Gives each page, by its address, these chunks and drops the removed pages. True when anything differs.
 
-
-def remove_pages(db: Connection, source_id: str, urls: Iterable[str]) -> bool:
-    """True when there was anything to remove."""
-    rows: list[int] = []
-    for url in urls:
-        rows += db.execute(
-            text("SELECT row FROM chunks WHERE source_id = :source_id AND url = :url"),
-            {"source_id": source_id, "url": url},
-        ).scalars()
-    _remove_rows(db, rows)
-    return bool(rows)
+    Rows that stay the same are left alone, and with them their place in the vector index.
+    """
+    differs = False
+    for url in removed_urls:
+        differs |= _replace_page(db, source_id, url, ())
+    for url, chunks in pages.items():
+        differs |= _replace_page(db, source_id, url, chunks)
+    if differs:
+        _raise_version(db)
+    return differs
 
 
 def remove_source(db: Connection, source_id: str) -> bool:
     """True when there was anything to remove."""
-    rows = list(
-        db.execute(
-            text("SELECT row FROM chunks WHERE source_id = :source_id"), {"source_id": source_id}
-        ).scalars()
-    )
-    _remove_rows(db, rows)
-    return bool(rows)
-
-
-def raise_version(db: Connection) -> None:
-    db.execute(text("UPDATE index_state SET version = version + 1 WHERE id = 1"))
+    rows = db.execute(text("SELECT row FROM chunks WHERE source_id = :source_id"), {"source_id": source_id})
+    gone = list(rows.scalars())
+    _remove_rows(db, gone)
+    if gone:
+        _raise_version(db)
+    return bool(gone)
 
 
 _BEST_BY_WORDS = text(
@@ -243,8 +232,9 @@ def unembedded(db: Connection, model: str, limit: int) -> list[UnembeddedChunk]:
 
 
 def store_vectors(db: Connection, model: str, vectors: Mapping[str, bytes]) -> None:
-    """Keeps vectors by the hash of the text they were made of."""
+    """Keeps vectors by the hash of the text they were made of. From then on they rank what a search finds."""
     if vectors:
+        _raise_version(db)
         db.execute(
             text(
                 "INSERT OR REPLACE INTO vectors (model, embedded_sha256, vector) VALUES (:model,"
@@ -354,6 +344,27 @@ def forget_collections(db: Connection) -> None:
             " WHERE id = 1"
         )
     )
+
+
+def _replace_page(db: Connection, source_id: str, url: str, chunks: Sequence[IndexedChunk]) -> bool:
+    known = {
+        (row.id, row.title, row.heading_path, row.anchor, row.text): row.row
+        for row in db.execute(
+            text(
+                "SELECT row, id, title, heading_path, anchor, text FROM chunks"
+                " WHERE source_id = :source_id AND url = :url"
+            ),
+            {"source_id": source_id, "url": url},
+        )
+    }
+    fresh = [entry for entry in chunks if known.pop(_identity(entry.chunk), None) is None]
+    _remove_rows(db, list(known.values()))
+    _add(db, fresh)
+    return bool(fresh or known)
+
+
+def _raise_version(db: Connection) -> None:
+    db.execute(text("UPDATE index_state SET version = version + 1 WHERE id = 1"))
 
 
 def _identity(chunk: Chunk) -> tuple[str, str, str, str | None, str]:
