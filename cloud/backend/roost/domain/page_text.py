@@ -1,14 +1,10 @@
-"""A page as markdown: what its fingerprint is taken of, and how headings become anchors."""
+"""A page as markdown, and the fingerprint that tells whether it changed."""
 
 from __future__ import annotations
 
 import hashlib
-import re
-from collections.abc import Container
 
 from roost.domain.documents import ExtractedPage
-
-_NOT_IN_SLUG = re.compile(r"[^\w\- ]+")
 
 
 def page_markdown(page: ExtractedPage) -> str:
@@ -26,13 +22,3 @@ def page_markdown(page: ExtractedPage) -> str:
 def content_sha256(page: ExtractedPage) -> str:
     """Changes whenever something readable on the page does; its links and its address do not count."""
     return hashlib.sha256(page_markdown(page).encode("utf-8", "surrogatepass")).hexdigest()
-
-
-def heading_slug(heading: str, taken: Container[str] = ()) -> str:
-    """The anchor that GitHub, GitBook and Roost's manual give a heading; repeated ones get -1, -2, ..."""
-    slug = _NOT_IN_SLUG.sub("", heading.lower()).strip().replace(" ", "-")
-    candidate, repeat = slug, 0
-    while candidate in taken:
-        repeat += 1
-        candidate = f"{slug}-{repeat}"
-    return candidate

@@ -9,8 +9,10 @@ from __future__ import annotations
 import codecs
 import logging
 import re
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote, urljoin, urlsplit
 
 from roost.domain.documents import ExtractedPage, Section
 from roost.errors import RemoteRejected
@@ -100,13 +102,11 @@ def _from_html(url: str, markup: str) -> Extraction:
     markup = _LONG_TAG.sub(_shortened, markup)
     tree = LexborHTMLParser(markup)
     # Links are read from the whole page, navigation included.
-    links = tuple(
-        dict.fromkeys(
-            href
-            for node in tree.css("a[href]")
-            if (href := node.attributes.get("href")) and len(href) < 2_000
-        )
-    )[:LINK_LIMIT]
+    hrefs = dict.fromkeys(node.attributes.get("href") or "" for node in tree.css("a[href]"))
+    links = tuple(href for href in hrefs if 0 < len(href) < 2_000)[:LINK_LIMIT]
+    base = tree.css_first("base[href]")
+    if base is not None:
+        links = tuple(_joined(base.attributes.get("href") or "", links))
     head_title = one_line(node.text()) if (node := tree.css_first("title")) else ""
     root = readable_root(tree)
     walk = SectionWalk(TEXT_LIMIT)
@@ -161,6 +161,13 @@ def _by_trafilatura(markup: str) -> tuple[Section, ...] | None:
         if found and len(found) > LAYOUT_TEXT_MINIMUM
         else None
     )
+
+
+def _joined(base: str, links: tuple[str, ...]) -> Iterator[str]:
+    for href in links:
+        # urljoin raises on brackets that hold no IPv6 address.
+        with suppress(ValueError):
+            yield href if href.startswith("#") else urljoin(base, href)
 
 
 def _refresh_target(content: str) -> str | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from roost.domain.documents import Section
-from roost.domain.page_text import heading_slug
+from roost.domain.headings import heading_slug
 from roost.knowledge.html_walk import one_line, visible
 
 _FENCE = re.compile(r"^ {0,3}(`{3,}|~{3,})")
@@ -79,10 +79,14 @@ def markdown_sections(text: str, *, anchors: bool = True) -> tuple[Section, ...]
     return tuple(sections)
 
 
-def _anchor(explicit: re.Match[str] | None, heading: str, taken: set[str]) -> str | None:
-    slug = (explicit.group(1) or explicit.group(2)) if explicit else heading_slug(heading, taken)
-    taken.add(slug)
-    return slug or None
+def _anchor(explicit: re.Match[str] | None, heading: str, taken: set[str]) -> str:
+    slug = (explicit.group(1) or explicit.group(2)) if explicit else heading_slug(heading)
+    anchor, repeat = slug, 0
+    while anchor in taken:
+        repeat += 1
+        anchor = f"{slug}-{repeat}"
+    taken.add(anchor)
+    return anchor
 
 
 def _plain(body: str) -> str:

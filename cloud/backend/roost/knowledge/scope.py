@@ -1,0 +1,81 @@
+"""Which addresses belong to a source: those of its host, beneath its path, that can be pages."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import urljoin
+
+from roost.errors import AddressRefused
+from roost.knowledge.addresses import WebAddress, parse_address
+
+QUERY_VARIANTS_LIMIT = 50
+
+_NOT_PAGES = re.compile(
+    r"\.(?:png|jpe?g|gif|svg|webp|avif|ico|bmp|tiff?|css|js|mjs|map|json|xml|rss|atom|woff2?|ttf|otf|eot|pdf|zip|gz|tgz|"
+    r"bz2|xz|7z|rar|tar|whl|jar|exe|dmg|deb|rpm|apk|iso|mp[34]|m4[av]|mov|avi|webm|ogg|wav|docx?|xlsx?|pptx?|csv|ics)$",
+    re.IGNORECASE,
+)
+_NO_LINK = re.compile(r"^\s*(?:#|[a-z][a-z0-9+.-]*:(?<!http:)(?<!https:))", re.IGNORECASE)
+_TRACKING = re.compile(r"(?:^|&)(?:utm_[a-z]+|fbclid|gclid|mc_[ce]id|ref|source)=[^&]*", re.IGNORECASE)
+
+
+class Scope:
+    """The source that begins at `start`. Remembers what it was asked, so that a site's menu costs little."""
+
+    def __init__(self, start: WebAddress) -> None:
+        self.start = start
+        self._origin = f"{start.scheme}://{start.netloc}"
+        folder, _, last = start.path.rpartition("/")
+        # /docs/index.html stands for /docs/, while /docs is itself a folder for all that anybody can tell.
+        self.prefix = f"{folder}/" if "." in last or not last else start.path
+        self._normal: dict[str, str | None] = {}
+        self._variants: dict[str, int] = {}
+
+    def admits(self, address: WebAddress) -> bool:
+        if (address.host, address.port) != (self.start.host, self.start.port) and (
+            address.host != self.start.host or {address.port, self.start.port} != {80, 443}
+        ):
+            return False
+        if self.prefix.endswith("/"):
+            return address.path.startswith(self.prefix) or address.path == self.prefix[:-1]
+        return address.path == self.prefix or address.path.startswith(self.prefix + "/")
+
+    def link(self, base: str, href: str) -> str | None:
+        """The normal form of a link on the page `base`, or None when it leads to no page of the source."""
+        if _NO_LINK.match(href):
+            return None
+        absolute = self._absolute(base, href.strip().partition("#")[0])
+        if absolute is None:
+            return None
+        if absolute not in self._normal:
+            self._normal[absolute] = self._page(absolute)
+        return self._normal[absolute]
+
+    def page(self, url: str) -> str | None:
+        """The same for an address that a sitemap or a feed lists."""
+        return self.link(self._origin + "/", url)
+
+    def _absolute(self, base: str, href: str) -> str | None:
+        if href.startswith(("http://", "https://")):
+            return href
+        if href.startswith("/") and not href.startswith("//"):
+            return self._origin + href
+        try:
+            return urljoin(base, href)
+        except ValueError:
+            return None
+
+    def _page(self, absolute: str) -> str | None:
+        try:
+            address = parse_address(absolute)
+        except AddressRefused:
+            return None
+        if not self.admits(address) or _NOT_PAGES.search(address.path):
+            return None
+        query = _TRACKING.sub("", address.query).lstrip("&")
+        if query:
+            # Calendars and filters make endless variants of one page.
+            self._variants[address.path] = self._variants.get(address.path, 0) + 1
+            if self._variants[address.path] > QUERY_VARIANTS_LIMIT:
+                return None
+        return WebAddress(address.scheme, address.host, address.port, address.path, query).url

@@ -1,0 +1,208 @@
+"""One crawl of one source, from what was known of its pages to what the index holds afterwards.
+
+The index is written first and the page's record after it: whatever a kill cuts off is read again, since the
+record still carries the old tags. Pages are removed only by a crawl that saw the whole source.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from roost.clock import Clock
+from roost.domain.documents import CrawlProgress, CrawlStage, ExtractedPage, PageRecord, PageStatus, Source
+from roost.domain.page_text import content_sha256
+from roost.services.ports import Crawler, CrawlNote, PageFailed, PageIndex, PageRead, PageUnchanged
+from roost.storage import pages
+from roost.storage.database import Database
+
+BATCH_PAGES = 20
+MISSES_TO_REMOVE = 2
+
+
+@dataclass(frozen=True, slots=True)
+class CrawlOutcome:
+    """What a crawl came to. `reason`: what a person should know; `kept_old`: nothing was changed."""
+
+    found: int
+    failed: int
+    complete: bool
+    kept_old: bool
+    reason: str | None
+
+
+class CrawlRun:
+    """`applying` is held while the index changes; nothing changes once `cancelled()`."""
+
+    def __init__(
+        self,
+        database: Database,
+        crawler: Crawler,
+        index: PageIndex,
+        clock: Clock,
+        source: Source,
+        applying: threading.Lock,
+        report: Callable[[CrawlProgress], None],
+        cancelled: Callable[[], bool],
+    ) -> None:
+        self._database = database
+        self._crawler = crawler
+        self._index = index
+        self._clock = clock
+        self._source = source
+        self._applying = applying
+        self._report = report
+        self._cancelled = cancelled
+        self._known: dict[str, PageRecord] = {}
+        self._changed: list[ExtractedPage] = []
+        self._records: dict[str, PageRecord] = {}
+        self._gone: list[str] = []
+        self._seen: set[str] = set()
+        self._notes: list[str] = []
+        self._found = 0
+        self._failed = 0
+
+    def run(self) -> CrawlOutcome:
+        """Raises what the crawler raises when the source cannot be read; then everything is as before."""
+        with self._database.read() as db:
+            self._known = pages.known_pages(db, self._source.id)
+        previous = sum(record.content_sha256 is not None for record in self._known.values())
+        for event in self._crawler.crawl(self._source, self._known, self._report, self._cancelled):
+            match event:
+                case PageRead():
+                    self._take(event)
+                case PageUnchanged(url=url):
+                    self._keep(url)
+                case PageFailed():
+                    self._miss(event)
+                case CrawlNote(message=message):
+                    self._notes.append(message)
+            # Until half of the earlier pages are found again, this may be an outage in disguise.
+            if len(self._changed) >= BATCH_PAGES and self._found * 2 >= previous:
+                self._apply(removed=[])
+        return self._finish(previous)
+
+    def _take(self, event: PageRead) -> None:
+        page = event.page
+        sha256 = content_sha256(page)
+        before = self._known.get(page.url)
+        if before is None or before.content_sha256 != sha256:
+            self._changed.append(page)
+        self._seen.add(page.url)
+        self._found += 1
+        self._records[page.url] = PageRecord(
+            source_id=self._source.id,
+            url=page.url,
+            title=page.title,
+            status=PageStatus.OK,
+            reason=None,
+            etag=event.etag,
+            last_modified=event.last_modified,
+            content_sha256=sha256,
+            missed_crawls=0,
+            fetched_at=self._clock.now(),
+            links=page.links,
+        )
+
+    def _keep(self, url: str) -> None:
+        self._seen.add(url)
+        self._found += 1
+        before = self._known[url]
+        if before.status is not PageStatus.OK or before.missed_crawls:
+            self._records[url] = replace(before, status=PageStatus.OK, reason=None, missed_crawls=0)
+
+    def _miss(self, event: PageFailed) -> None:
+        self._seen.add(event.url)
+        before = self._known.get(event.url)
+        if event.gone:
+            if before is not None and before.content_sha256 is not None:
+                self._gone.append(event.url)
+                return
+        else:
+            self._failed += 1
+        status = PageStatus.GONE if event.gone else PageStatus.FAILED
+        title = before.title if before is not None else event.url
+        blank = PageRecord(
+            self._source.id, event.url, title, status, event.reason, None, None, None, 0, self._clock.now()
+        )
+        # A page that failed keeps its text, for it may be back at the next crawl.
+        kept = replace(before, status=status, reason=event.reason) if before is not None else blank
+        self._records[event.url] = kept
+
+    def _finish(self, previous: int) -> CrawlOutcome:
+        if self._cancelled():
+            return self._outcome(complete=False, kept_old=False)
+        if self._found * 2 < previous:
+            self._notes.insert(
+                0,
+                f"The crawl found {self._found} of {previous} pages, so the old ones are kept. "
+                "If the site really shrank, delete the source and add it again.",
+            )
+            return self._outcome(complete=False, kept_old=True)
+        complete = not self._notes
+        self._report(
+            CrawlProgress(
+                self._source.id,
+                CrawlStage.INDEXING,
+                self._found,
+                self._found + self._failed,
+                self._failed,
+            )
+        )
+        removed = list(self._gone)
+        forgotten: list[str] = []
+        if complete:
+            absent, forgotten = self._absent()
+            removed += absent
+        self._apply(removed)
+        if forgotten:
+            self._database.write(lambda db: pages.delete_pages(db, self._source.id, forgotten))
+        return self._outcome(complete=complete, kept_old=False)
+
+    def _absent(self) -> tuple[list[str], list[str]]:
+        """Pages to remove, missed by two complete crawls in a row, and records without text to forget."""
+        removed: list[str] = []
+        forgotten: list[str] = []
+        for url, before in self._known.items():
+            if url in self._seen:
+                continue
+            if before.content_sha256 is None:
+                forgotten.append(url)
+            elif before.missed_crawls + 1 >= MISSES_TO_REMOVE:
+                removed.append(url)
+            else:
+                self._records[url] = replace(before, missed_crawls=before.missed_crawls + 1)
+        return removed, forgotten
+
+    def _apply(self, removed: list[str]) -> None:
+        for url in removed:
+            before = self._known[url]
+            self._records[url] = replace(
+                before,
+                status=PageStatus.GONE,
+                reason="The page is no longer part of the site.",
+                etag=None,
+                last_modified=None,
+                content_sha256=None,
+                missed_crawls=0,
+                links=(),
+            )
+        for start in range(0, len(self._changed), BATCH_PAGES):
+            batch = self._changed[start : start + BATCH_PAGES]
+            self._store(batch, [], [self._records.pop(page.url) for page in batch])
+        self._store([], removed, list(self._records.values()))
+        self._changed = []
+        self._records = {}
+
+    def _store(self, changed: list[ExtractedPage], removed: list[str], records: list[PageRecord]) -> None:
+        with self._applying:
+            if self._cancelled():
+                return
+            if changed or removed:
+                self._index.replace(self._source.id, changed, removed)
+            self._database.write(lambda db: pages.save_pages(db, records))
+
+    def _outcome(self, *, complete: bool, kept_old: bool) -> CrawlOutcome:
+        reason = " ".join(self._notes) or None
+        return CrawlOutcome(self._found, self._failed, complete, kept_old, reason)

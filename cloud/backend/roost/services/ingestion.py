@@ -1,0 +1,385 @@
+"""Keeps the knowledge fresh: crawls every source at the start, then each at its own period.
+
+A crawl that is cut off, by a stop or a kill, is simply done again; pages already read answer "not modified".
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from roost.clock import Clock
+from roost.domain.documents import CrawlProgress, CrawlStage, PageRecord, PageStatus, Source, SourceKind
+from roost.errors import Conflict, RoostError
+from roost.services.crawl_run import CrawlOutcome, CrawlRun
+from roost.services.live_events import LiveEvent, SourceChanged
+from roost.services.ports import Crawler, PageIndex
+from roost.storage import pages, sources
+from roost.storage.database import Database
+from roost.storage.pages import CrawlRecord
+
+log = logging.getLogger(__name__)
+
+WORKERS = 2
+FIRST_RETRY_S = 60
+LAST_RETRY_S = 3_600
+PUBLISH_EVERY_S = 0.5
+STOP_WITHIN_S = 0.9
+
+
+@dataclass(frozen=True, slots=True)
+class SourceState:
+    """A source and how its crawls go. `pages` counts what answers come from; `reason` says why the last crawl
+    failed, or what it left out.
+    """
+
+    source: Source
+    stage: CrawlStage
+    done: int
+    total: int
+    failed: int
+    pages: int
+    last_started_at: datetime | None
+    last_success_at: datetime | None
+    next_at: datetime | None
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class KnowledgeSummary:
+    """All sources together; `stage` is the furthest that any crawl under way has come."""
+
+    pages: int
+    stage: CrawlStage
+    sources: tuple[SourceState, ...]
+
+
+class _Crawl:
+    """A crawl under way, and whether it is wanted any longer."""
+
+    def __init__(self, source_id: str, started_at: datetime) -> None:
+        self.progress = CrawlProgress(source_id, CrawlStage.DISCOVERING, 0, 0, 0)
+        self.started_at = started_at
+        self.cancelled = threading.Event()
+        self.published_at_s = float("-inf")
+
+
+class Ingestion:
+    """One scheduler and at most `workers` crawls at once. `start()` once, `stop()` once.
+
+    `sources_database` is bot_configs.db, `pages_database` knowledge.db. `publish` must not block.
+    """
+
+    def __init__(
+        self,
+        sources_database: Database,
+        pages_database: Database,
+        crawlers: Mapping[SourceKind, Crawler],
+        index: PageIndex,
+        clock: Clock,
+        publish: Callable[[LiveEvent], None],
+        *,
+        workers: int = WORKERS,
+    ) -> None:
+        self._sources = sources_database
+        self._pages = pages_database
+        self._crawlers = crawlers
+        self._index = index
+        self._clock = clock
+        self._publish = publish
+        self._workers = workers
+        self._changed = threading.Condition()
+        self._applying = threading.Lock()
+        self._stopping = False
+        self._stale = False
+        self._running: dict[str, _Crawl] = {}
+        self._wanted: dict[str, None] = {}
+        self._due_at_s: dict[str, float] = {}
+        self._threads: list[threading.Thread] = []
+
+    def start(self) -> None:
+        """Forgets what belongs to deleted sources, then crawls all that are not paused, again and again."""
+        with self._sources.read() as db:
+            existing = {source.id for source in sources.list_sources(db)}
+        with self._pages.read() as db:
+            orphans = pages.sources_with_pages(db) - existing
+        for source_id in orphans:
+            self._erase(source_id)
+        for number in range(self._workers):
+            self._begin(self._work, f"crawl-{number + 1}")
+        self._begin(self._schedule, "crawl-schedule")
+
+    def stop(self) -> None:
+        """Ends all crawls and returns within a second; what is unfinished is crawled at the next start."""
+        with self._changed:
+            self._stopping = True
+            for crawl in self._running.values():
+                crawl.cancelled.set()
+            self._changed.notify_all()
+        ends_at_s = self._clock.monotonic_s() + STOP_WITHIN_S
+        for thread in self._threads:
+            thread.join(max(0.0, ends_at_s - self._clock.monotonic_s()))
+
+    def crawl_now(self, source_id: str) -> None:
+        """Crawls the source as soon as a worker is free, even when it is paused. Raises NotFound."""
+        with self._sources.read() as db:
+            sources.get_source(db, source_id)
+        with self._changed:
+            if source_id not in self._running:
+                self._wanted[source_id] = None
+                self._changed.notify_all()
+        self._publish(SourceChanged(source_id))
+
+    def cancel(self, source_id: str) -> None:
+        """Ends the source's crawl, if one runs or waits; the next comes at its time. Raises NotFound."""
+        with self._sources.read() as db:
+            source = sources.get_source(db, source_id)
+        with self._changed:
+            self._wanted.pop(source_id, None)
+            self._due_at_s[source_id] = self._clock.monotonic_s() + source.every_s
+            self._cancel(source_id)
+        self._publish(SourceChanged(source_id))
+
+    def source_changed(self, source: Source) -> None:
+        """A source was added, or its period or pause changed."""
+        with self._changed:
+            due_at_s = self._due_at_s.get(source.id)
+            if source.paused:
+                self._wanted.pop(source.id, None)
+                self._cancel(source.id)
+            elif due_at_s is not None:
+                self._due_at_s[source.id] = min(due_at_s, self._clock.monotonic_s() + source.every_s)
+            # The schedule may be between reading the list and going to sleep.
+            self._stale = True
+            self._changed.notify_all()
+        self._publish(SourceChanged(source.id))
+
+    def forget(self, source_id: str) -> None:
+        """A source was deleted: its crawl ends, and its pages and passages go."""
+        with self._changed:
+            self._wanted.pop(source_id, None)
+            self._due_at_s.pop(source_id, None)
+            self._cancel(source_id)
+        with self._applying:
+            self._erase(source_id)
+        self._publish(SourceChanged(source_id, deleted=True))
+
+    def states(self) -> list[SourceState]:
+        """Every source with its state, oldest first."""
+        with self._sources.read() as db:
+            listed = sources.list_sources(db)
+        with self._pages.read() as db:
+            records = pages.crawl_records(db)
+            counts = pages.searchable_pages(db)
+        return [self._state(source, records.get(source.id), counts.get(source.id, 0)) for source in listed]
+
+    def state(self, source_id: str) -> SourceState:
+        """Raises NotFound."""
+        with self._sources.read() as db:
+            source = sources.get_source(db, source_id)
+        return self.state_of(source)
+
+    def state_of(self, source: Source) -> SourceState:
+        """The state of a source at hand, which need not be stored yet."""
+        with self._pages.read() as db:
+            records = pages.crawl_records(db)
+            counts = pages.searchable_pages(db)
+        return self._state(source, records.get(source.id), counts.get(source.id, 0))
+
+    def pages_of(
+        self, source_id: str, status: PageStatus | None, cursor: str | None, limit: int
+    ) -> tuple[list[PageRecord], str | None]:
+        """A source's pages by address, and the cursor of the next ones. Raises NotFound."""
+        with self._sources.read() as db:
+            sources.get_source(db, source_id)
+        with self._pages.read() as db:
+            found = pages.list_pages(db, source_id, status, cursor or "", limit + 1)
+        return found[:limit], found[limit - 1].url if len(found) > limit else None
+
+    def summary(self) -> KnowledgeSummary:
+        states = tuple(self.states())
+        order = list(CrawlStage)
+        stage = max((state.stage for state in states), key=order.index, default=CrawlStage.IDLE)
+        return KnowledgeSummary(sum(state.pages for state in states), stage, states)
+
+    def crawl(self, source_id: str) -> None:
+        """Crawls the source on the caller's thread, and records how it went.
+
+        Raises NotFound, and Conflict when a crawl of it runs already.
+        """
+        with self._sources.read() as db:
+            source = sources.get_source(db, source_id)
+        with self._changed:
+            if source_id in self._running:
+                raise Conflict("This source is being crawled already. Wait for it, or cancel it.")
+            crawl = self._running[source_id] = _Crawl(source_id, self._clock.now())
+            if self._stopping:
+                crawl.cancelled.set()
+        try:
+            self._crawl(source, crawl)
+        finally:
+            with self._changed:
+                del self._running[source_id]
+                self._changed.notify_all()
+            self._publish(SourceChanged(source_id))
+
+    def _crawl(self, source: Source, crawl: _Crawl) -> None:
+        log.info("Crawl started: %s %s", source.kind.value, source.url or "/manual/")
+        self._publish(SourceChanged(source.id))
+        run = CrawlRun(
+            self._pages,
+            self._crawlers[source.kind],
+            self._index,
+            self._clock,
+            source,
+            self._applying,
+            lambda progress: self._report(crawl, progress),
+            crawl.cancelled.is_set,
+        )
+        try:
+            outcome = run.run()
+        except RoostError as error:
+            if not crawl.cancelled.is_set():
+                self._record(source, crawl, None, error.message, error.retry_after_s)
+            return
+        except Exception:  # the edge of one crawl - a page that breaks its reader must not stop the others
+            log.exception("Crawl broke: %s %s", source.kind.value, source.url or "/manual/")
+            self._record(
+                source, crawl, None, "Roost failed while it read this source; the log says where.", None
+            )
+            return
+        if not crawl.cancelled.is_set():
+            self._record(source, crawl, outcome, outcome.reason, None)
+
+    def _record(
+        self,
+        source: Source,
+        crawl: _Crawl,
+        outcome: CrawlOutcome | None,
+        reason: str | None,
+        retry_after_s: float | None,
+    ) -> None:
+        """Stores how it went. A failed crawl is tried again before its period, then less and less often."""
+        now = self._clock.now()
+        with self._pages.read() as db:
+            before = pages.crawl_records(db).get(source.id)
+        succeeded = outcome is not None and not outcome.kept_old
+        failures = 0 if succeeded else (before.failures if before else 0) + 1
+        wait_s = float(source.every_s)
+        if not succeeded:
+            backoff_s = min(FIRST_RETRY_S * 2 ** min(failures - 1, 10), LAST_RETRY_S)
+            wait_s = min(wait_s, max(backoff_s, retry_after_s or 0.0))
+        record = CrawlRecord(
+            source_id=source.id,
+            started_at=crawl.started_at,
+            success_at=now if succeeded else (before.success_at if before else None),
+            next_at=now + timedelta(seconds=wait_s),
+            failures=failures,
+            reason=reason,
+            done=crawl.progress.done,
+            total=crawl.progress.total,
+            failed=crawl.progress.failed,
+        )
+        with self._applying:
+            if crawl.cancelled.is_set():
+                return
+            self._pages.write(lambda db: pages.save_crawl(db, record))
+        with self._changed:
+            self._due_at_s[source.id] = self._clock.monotonic_s() + wait_s
+        if succeeded:
+            log.info("Crawl done: %s %s, %d pages", source.kind.value, source.url or "/manual/", record.done)
+        else:
+            log.warning("Crawl failed: %s %s: %s", source.kind.value, source.url or "/manual/", reason)
+
+    def _report(self, crawl: _Crawl, progress: CrawlProgress) -> None:
+        new_stage = progress.stage is not crawl.progress.stage
+        crawl.progress = progress
+        now_s = self._clock.monotonic_s()
+        if new_stage or now_s - crawl.published_at_s >= PUBLISH_EVERY_S:
+            crawl.published_at_s = now_s
+            self._publish(SourceChanged(progress.source_id))
+
+    def _state(self, source: Source, record: CrawlRecord | None, page_count: int) -> SourceState:
+        with self._changed:
+            crawl = self._running.get(source.id)
+        progress = crawl.progress if crawl is not None else None
+        return SourceState(
+            source=source,
+            stage=progress.stage if progress else CrawlStage.IDLE,
+            done=progress.done if progress else (record.done if record else 0),
+            total=progress.total if progress else (record.total if record else 0),
+            failed=progress.failed if progress else (record.failed if record else 0),
+            pages=page_count,
+            last_started_at=crawl.started_at if crawl else (record.started_at if record else None),
+            last_success_at=record.success_at if record else None,
+            next_at=record.next_at if record and not source.paused else None,
+            reason=record.reason if record else None,
+        )
+
+    def _schedule(self) -> None:
+        while True:
+            with self._changed:
+                self._stale = False
+            try:
+                with self._sources.read() as db:
+                    listed = sources.list_sources(db)
+            except RoostError as error:
+                log.warning("Crawls wait: %s", error.message)
+                listed = []
+            with self._changed:
+                if self._stopping:
+                    return
+                now_s = self._clock.monotonic_s()
+                for source in listed:
+                    due = self._due_at_s.setdefault(source.id, now_s) <= now_s
+                    if due and not source.paused and source.id not in self._running:
+                        self._wanted[source.id] = None
+                self._changed.notify_all()
+                if not self._stale:
+                    self._changed.wait(self._nap_s(now_s))
+
+    def _nap_s(self, now_s: float) -> float:
+        """Until the next crawl is due, at least a moment and at most a minute."""
+        idle = [at_s for source_id, at_s in self._due_at_s.items() if source_id not in self._running]
+        waiting = [at_s - now_s for at_s in idle if at_s > now_s]
+        return min(max(min(waiting, default=60.0), 0.2), 60.0)
+
+    def _work(self) -> None:
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._stopping or self._takeable() is not None)
+                if self._stopping:
+                    return
+                source_id = self._takeable()
+                if source_id is None:
+                    continue
+                del self._wanted[source_id]
+                # Until the crawl has set its own time; a failure before that must not spin.
+                self._due_at_s[source_id] = self._clock.monotonic_s() + FIRST_RETRY_S
+            try:
+                self.crawl(source_id)
+            except RoostError as error:
+                # Deleted meanwhile, or storage is not to be had now: the schedule comes back to it.
+                log.warning("Crawl put off: %s", error.message)
+            except Exception:  # the edge of the worker's thread - it must outlive one bad crawl
+                log.exception("Crawl broke")
+
+    def _takeable(self) -> str | None:
+        return next((source_id for source_id in self._wanted if source_id not in self._running), None)
+
+    def _cancel(self, source_id: str) -> None:
+        crawl = self._running.get(source_id)
+        if crawl is not None:
+            crawl.cancelled.set()
+
+    def _erase(self, source_id: str) -> None:
+        self._index.remove_source(source_id)
+        self._pages.write(lambda db: pages.delete_pages_of_source(db, source_id))
+
+    def _begin(self, target: Callable[[], None], name: str) -> None:
+        thread = threading.Thread(target=target, name=name, daemon=True)
+        self._threads.append(thread)
+        thread.start()

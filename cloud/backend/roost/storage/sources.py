@@ -1,0 +1,83 @@
+"""Sources in bot_configs.db."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import Connection, Row, text
+
+from roost.clock import parse_timestamp, timestamp
+from roost.domain.documents import Source, SourceKind
+from roost.errors import NotFound
+
+_COLUMNS = "id, kind, url, every_s, paused, owner_id, created_at"
+
+
+def insert_source(db: Connection, source: Source) -> None:
+    db.execute(
+        text(
+            "INSERT INTO sources (id, kind, url, every_s, paused, owner_id, created_at, updated_at)"
+            " VALUES (:id, :kind, :url, :every_s, :paused, :owner_id, :at, :at)"
+        ),
+        {
+            "id": source.id,
+            "kind": source.kind.value,
+            "url": source.url,
+            "every_s": source.every_s,
+            "paused": int(source.paused),
+            "owner_id": source.owner_id,
+            "at": timestamp(source.created_at),
+        },
+    )
+
+
+def change_source(db: Connection, source_id: str, every_s: int, paused: bool, at: datetime) -> None:
+    db.execute(
+        text("UPDATE sources SET every_s = :every_s, paused = :paused, updated_at = :at WHERE id = :id"),
+        {"id": source_id, "every_s": every_s, "paused": int(paused), "at": timestamp(at)},
+    )
+
+
+def delete_source(db: Connection, source_id: str) -> None:
+    """Raises NotFound."""
+    if db.execute(text("DELETE FROM sources WHERE id = :id"), {"id": source_id}).rowcount == 0:
+        raise no_such_source()
+
+
+def get_source(db: Connection, source_id: str) -> Source:
+    """Raises NotFound."""
+    row = db.execute(text(f"SELECT {_COLUMNS} FROM sources WHERE id = :id"), {"id": source_id}).one_or_none()  # noqa: S608 - fixed columns
+    if row is None:
+        raise no_such_source()
+    return _source(row)
+
+
+def find_source(db: Connection, kind: SourceKind, url: str | None) -> Source | None:
+    """The source of this kind that already reads this address."""
+    row = db.execute(
+        text(f"SELECT {_COLUMNS} FROM sources WHERE kind = :kind AND coalesce(url, '') = coalesce(:url, '')"),  # noqa: S608 - fixed columns
+        {"kind": kind.value, "url": url},
+    ).one_or_none()
+    return _source(row) if row is not None else None
+
+
+def list_sources(db: Connection) -> list[Source]:
+    """All of them, oldest first."""
+    rows = db.execute(text(f"SELECT {_COLUMNS} FROM sources ORDER BY created_at, id"))  # noqa: S608 - fixed columns
+    return [_source(row) for row in rows]
+
+
+def no_such_source() -> NotFound:
+    return NotFound("There is no such source. It may have been deleted; look at the list of sources.")
+
+
+def _source(row: Row[tuple[object, ...]]) -> Source:
+    return Source(
+        id=row.id,
+        kind=SourceKind(row.kind),
+        url=row.url,
+        every_s=row.every_s,
+        paused=bool(row.paused),
+        owner_id=row.owner_id,
+        created_at=parse_timestamp(row.created_at),
+    )
