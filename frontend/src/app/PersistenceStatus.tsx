@@ -15,7 +15,7 @@ export function PersistenceStatus() {
   const { saving, waiting, savedAt_ms } = useSaves();
   const [queueOpen, setQueueOpen] = useState(false);
   return (
-    <div className="flex min-w-0 items-center gap-2 text-sm">
+    <div className="flex min-w-0 flex-wrap items-center gap-x-2 text-sm">
       <div role="status" className="flex min-w-0 items-center gap-1.5 px-1">
         {saving > 0 ? (
           <>
@@ -26,7 +26,7 @@ export function PersistenceStatus() {
           <button
             type="button"
             onClick={() => setQueueOpen(true)}
-            className="flex min-h-6 items-center gap-1.5 text-start font-medium text-bad underline decoration-dotted underline-offset-4 pointer-coarse:min-h-11"
+            className="flex min-h-6 items-center gap-1.5 text-start font-medium whitespace-nowrap text-bad underline decoration-dotted underline-offset-4 pointer-coarse:min-h-11"
           >
             <CloudAlert size={15} aria-hidden className="shrink-0" />
             {words.notSaved(waiting.length)}

@@ -11,7 +11,7 @@ const modifier = /Mac|iPhone|iPad/.test(navigator.platform) ? '⌘' : 'Ctrl';
 /** The 216-px column of wide screens. */
 export function Sidebar({ user, onFind }: { user: Person; onFind: () => void }) {
   return (
-    <div className="sticky top-0 hidden h-dvh w-[216px] shrink-0 flex-col gap-4 border-e border-line p-3 md:flex">
+    <header className="sticky top-0 hidden h-dvh w-[216px] shrink-0 flex-col gap-4 border-e border-line p-3 md:flex">
       <p className="px-2 pt-1 text-lg font-semibold">{frame.product}</p>
       <button
         type="button"
@@ -39,6 +39,6 @@ export function Sidebar({ user, onFind }: { user: Person; onFind: () => void }) 
         <PersistenceStatus />
         <ThemeChoice />
       </div>
-    </div>
+    </header>
   );
 }

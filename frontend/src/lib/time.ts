@@ -1,6 +1,10 @@
 import { useSyncExternalStore } from 'react';
 
-const locale = () => document.documentElement.lang || 'en';
+/** The person's own kind of the page's language ("en-GB"), so that words and dates do not mix two languages. */
+function locale(): string {
+  const language = document.documentElement.lang || 'en';
+  return navigator.languages.find((each) => each.split('-')[0] === language) ?? language;
+}
 
 /** "2 d 4 h", "3 h 12 min", "4 min 09 s", "12 s": the two largest units, for ages that tick. */
 export function duration(seconds: number): string {
@@ -21,18 +25,24 @@ export function secondsSince(at: string, now_ms: number): number {
 
 /** "10:54" */
 export function clockTime(at: string | number): string {
-  return new Intl.DateTimeFormat(locale(), { hour: '2-digit', minute: '2-digit' }).format(new Date(at));
+  return new Intl.DateTimeFormat(locale(), { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' }).format(
+    new Date(at),
+  );
 }
 
 /** "10:54:07" for log lines. */
 export function clockSecond(at: string): string {
-  const format = { hour: '2-digit', minute: '2-digit', second: '2-digit', hour12: false } as const;
+  const format = { hour: '2-digit', minute: '2-digit', second: '2-digit', hourCycle: 'h23' } as const;
   return new Intl.DateTimeFormat(locale(), format).format(new Date(at));
 }
 
 /** "21 Nov 2026, 10:54" */
 export function dateTime(at: string): string {
-  return new Intl.DateTimeFormat(locale(), { dateStyle: 'medium', timeStyle: 'short' }).format(new Date(at));
+  return new Intl.DateTimeFormat(locale(), {
+    dateStyle: 'medium',
+    timeStyle: 'short',
+    hourCycle: 'h23',
+  }).format(new Date(at));
 }
 
 const STEPS: [Intl.RelativeTimeFormatUnit, number][] = [

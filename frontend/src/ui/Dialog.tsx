@@ -30,19 +30,19 @@ export function Dialog({
         event.preventDefault();
         onClose();
       }}
-      className="m-auto max-h-[calc(100dvh-2rem)] w-[calc(100vw-2rem)] max-w-lg flex-col overflow-hidden rounded-2 border border-line bg-surface p-0 text-ink shadow-float backdrop:bg-black/40 open:flex"
+      className="m-auto max-h-[calc(100dvh-2rem)] w-[calc(100vw-2rem)] max-w-lg flex-col overflow-hidden rounded-2 border border-line bg-surface p-0 text-base text-ink shadow-float backdrop:bg-black/40 open:flex"
     >
-      <header className="flex items-center justify-between gap-3 border-b border-line py-2 ps-5 pe-2">
+      <div className="flex items-center justify-between gap-3 border-b border-line py-2 ps-5 pe-2">
         <h2 id={titleId} className="text-lg font-semibold leading-tight">
           {title}
         </h2>
         <IconButton label={controls.close} onClick={onClose}>
           <X size={18} aria-hidden />
         </IconButton>
-      </header>
+      </div>
       <div className="min-h-0 flex-1 overflow-y-auto px-5 py-4">{children}</div>
       {footer ? (
-        <footer className="flex flex-wrap justify-end gap-2 border-t border-line px-5 py-3">{footer}</footer>
+        <div className="flex flex-wrap justify-end gap-2 border-t border-line px-5 py-3">{footer}</div>
       ) : null}
     </dialog>
   );

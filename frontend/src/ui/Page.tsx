@@ -19,7 +19,7 @@ export function Page({
     >
       <header className="flex flex-wrap items-center justify-between gap-3">
         <h1 className="min-w-0 text-xl font-semibold leading-tight break-words">{title}</h1>
-        {actions ? <div className="flex flex-wrap gap-2">{actions}</div> : null}
+        {actions ? <div className="flex flex-wrap gap-2 sm:justify-end">{actions}</div> : null}
       </header>
       {children}
     </div>

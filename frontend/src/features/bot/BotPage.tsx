@@ -98,7 +98,7 @@ function ShownBotPage({ bot }: { bot: ShownBot }) {
 function Age({ bot }: { bot: ShownBot }) {
   const now_ms = useNow();
   if (bot.startedAt_ms !== null) return words.up(duration((now_ms - bot.startedAt_ms) / 1000));
-  return words.since(ago(bot.since, now_ms));
+  return ago(bot.since, now_ms);
 }
 
 function Actions({ bot }: { bot: ShownBot }) {
@@ -138,7 +138,7 @@ function Actions({ bot }: { bot: ShownBot }) {
         </>
       )}
       {failure ? (
-        <p role="alert" className="w-full text-sm text-bad">
+        <p role="alert" className="basis-full text-sm text-bad sm:text-end">
           {failure.message}
         </p>
       ) : null}

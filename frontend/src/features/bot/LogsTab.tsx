@@ -122,13 +122,17 @@ const levelColours: Record<LogLevel, string> = {
 const Line = memo(function Line({ line, wrap }: { line: LogLine; wrap: boolean }) {
   return (
     <div
-      className={`flex gap-3 px-4 [content-visibility:auto] [contain-intrinsic-height:auto_24px] ${wrap ? '' : 'w-max min-w-full'}`}
+      className={`flex gap-x-3 px-4 [content-visibility:auto] [contain-intrinsic-height:auto_24px] ${wrap ? 'flex-wrap sm:flex-nowrap' : 'w-max min-w-full'}`}
     >
       <time dateTime={line.at} title={line.at} className="shrink-0 text-ink-3 tabular-nums">
         {shownTime(line)}
       </time>
       <span className={`w-16 shrink-0 ${levelColours[line.level]}`}>{line.level}</span>
-      <span className={wrap ? 'min-w-0 flex-1 break-words whitespace-pre-wrap' : 'whitespace-pre'}>
+      <span
+        className={
+          wrap ? 'min-w-0 basis-full break-words whitespace-pre-wrap sm:flex-1 sm:basis-0' : 'whitespace-pre'
+        }
+      >
         {line.text}
       </span>
     </div>

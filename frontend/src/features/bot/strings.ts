@@ -13,7 +13,6 @@ export const words = {
   restartTitle: (name: string) => `Restart ${name}?`,
   restartWhat: 'It stops answering for a few seconds. Nothing that was asked is lost.',
   up: (age: string) => `Up ${age}`,
-  since: (age: string) => `since ${age}`,
   saves: {
     start: (name: string) => `Start ${name}`,
     stop: (name: string) => `Stop ${name}`,

@@ -40,7 +40,7 @@ export function BotRow({ bot }: { bot: ShownBot }) {
         <span className="shrink-0 text-sm text-ink-2 tabular-nums sm:w-36">
           <Age bot={bot} />
         </span>
-        <span className="shrink-0 text-sm text-ink-2 tabular-nums sm:w-36">
+        <span className="shrink-0 text-sm text-ink-2 tabular-nums whitespace-nowrap sm:w-40">
           {words.today(bot.messages_today)}
         </span>
       </div>
@@ -108,5 +108,5 @@ export function BotRow({ bot }: { bot: ShownBot }) {
 function Age({ bot }: { bot: ShownBot }) {
   const now_ms = useNow();
   if (bot.startedAt_ms !== null) return words.up(duration((now_ms - bot.startedAt_ms) / 1000));
-  return words.since(ago(bot.since, now_ms));
+  return ago(bot.since, now_ms);
 }

@@ -1,4 +1,4 @@
-import { useNavigate, useSearch } from '@tanstack/react-router';
+import { Link, useNavigate, useSearch } from '@tanstack/react-router';
 import { Plus } from 'lucide-react';
 import { useRef, useState } from 'react';
 import { useBots } from '../../lib/bots';
@@ -60,7 +60,11 @@ function BotList({ onAdd }: { onAdd: () => void }) {
           </Button>
         }
       >
-        {words.empty}
+        {words.empty} {words.emptyOther}{' '}
+        <Link to="/knowledge" className="text-accent underline underline-offset-2">
+          {words.toKnowledge}
+        </Link>
+        .
       </EmptyState>
     );
   }

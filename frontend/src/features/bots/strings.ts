@@ -5,6 +5,8 @@ export const words = {
   add: 'Add a bot',
   list: 'Your bots',
   empty: 'No bots yet. Paste a token from BotFather.',
+  emptyOther: 'No token at hand? You can ask your docs right here:',
+  toKnowledge: 'add a source',
   filter: 'Filter by name',
   nothing: (text: string) => `No bot is called “${text}”.`,
   needYou: (many: number, names: string) => `${many} ${many === 1 ? 'needs' : 'need'} you: ${names}.`,
@@ -12,7 +14,6 @@ export const words = {
   someRun: (running: number, all: number) =>
     all === 1 ? 'Your bot is not running.' : `${running} of ${all} bots are running.`,
   up: (age: string) => `Up ${age}`,
-  since: (age: string) => `since ${age}`,
   today: (messages: number) => `${count(messages)} ${messages === 1 ? 'message' : 'messages'} today`,
   menu: (name: string) => `Actions for ${name}`,
   start: 'Start',
@@ -52,7 +53,7 @@ export const adding = {
 
 export const removing = {
   title: (name: string) => `Delete ${name}?`,
-  what: 'Roost stops the bot and forgets its token and its conversations. The bot itself stays with BotFather. This cannot be undone.',
+  what: 'Roost stops the bot and forgets its token and settings. The bot itself stays with BotFather. This cannot be undone.',
   type: (name: string) => `Type ${name} to confirm`,
   submit: 'Delete the bot',
 };
