@@ -153,7 +153,7 @@ def _insert(db: Connection, source: Source) -> Source:
             field="url",
         )
     sources.insert_source(db, source)
-    return source
+    return sources.get_source(db, source.id)
 
 
 def _insert_if_new(db: Connection, source: Source) -> bool:

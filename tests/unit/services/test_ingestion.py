@@ -1,0 +1,362 @@
+"""Sources are crawled, again and again, and what the index holds is never worse for it."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+
+from roost.clock import SystemClock, SystemIds
+from roost.domain.documents import CrawlStage, ExtractedPage, PageStatus, SourceKind
+from roost.errors import AddressRefused, Conflict, InvalidInput, NotFound
+from roost.knowledge.addresses import AddressPolicy, AllowedHost, SystemResolver
+from roost.knowledge.crawler import WebsiteCrawler
+from roost.knowledge.fetcher import SafeFetcher
+from roost.services.ingestion import Ingestion, SourceState
+from roost.services.live_events import LiveEvent, SourceChanged
+from roost.services.sources import Sources
+from roost.storage.database import Database
+from tests.fakes import docs_site as fake
+from tests.fakes.docs_site import DocsSite, Reply
+
+OWNER = "owner-1"
+
+
+class MemoryIndex:
+    """Holds pages as the index would, and may be told to fail."""
+
+    def __init__(self) -> None:
+        self.pages: dict[tuple[str, str], ExtractedPage] = {}
+        self.replaced: list[str] = []
+        self.fails = False
+
+    def replace(self, source_id: str, changed: Sequence[ExtractedPage], removed_urls: Sequence[str]) -> None:
+        if self.fails:
+            raise OSError("the index is broken")
+        for page in changed:
+            self.pages[source_id, page.url] = page
+            self.replaced.append(page.url)
+        for url in removed_urls:
+            self.pages.pop((source_id, url), None)
+
+    def remove_source(self, source_id: str) -> None:
+        self.pages = {key: page for key, page in self.pages.items() if key[0] != source_id}
+
+
+class MovableClock:
+    """The real clock, moved forward at will."""
+
+    def __init__(self) -> None:
+        self.ahead_s = 0.0
+
+    def now(self) -> datetime:
+        return datetime.now(UTC) + timedelta(seconds=self.ahead_s)
+
+    def monotonic_s(self) -> float:
+        return time.monotonic() + self.ahead_s
+
+
+@dataclass
+class House:
+    site: DocsSite
+    configs: Database
+    knowledge: Database
+    index: MemoryIndex
+    ingestion: Ingestion
+    sources: Sources
+    clock: MovableClock
+    events: list[LiveEvent] = field(default_factory=list)
+
+    def add(self, path: str = "/", every_s: int | None = None) -> str:
+        return self.sources.create(SourceKind.WEBSITE, self.site.url + path, OWNER, every_s=every_s).id
+
+    def indexed(self) -> set[str]:
+        return {url.removeprefix(self.site.url) for _, url in self.index.pages}
+
+    def state(self, source_id: str) -> SourceState:
+        return self.sources.get(source_id)
+
+
+def build(site: DocsSite, folder: Path, index: MemoryIndex | None = None) -> House:
+    configs = Database(folder / "bot_configs.db", "bot_configs")
+    knowledge = Database(folder / "knowledge.db", "knowledge")
+    configs.open()
+    knowledge.open()
+    configs.write(
+        lambda db: db.execute(
+            text(
+                "INSERT OR IGNORE INTO users (id, kind, subject, name, role, created_at)"
+                " VALUES (:id, 'local', 'me', 'Me', 'owner', '2026-01-01T00:00:00.000Z')"
+            ),
+            {"id": OWNER},
+        )
+    )
+    index = index or MemoryIndex()
+    clock = MovableClock()
+    policy = AddressPolicy(SystemResolver(), [AllowedHost.parse(site.allowed)])
+    crawler = WebsiteCrawler(SafeFetcher(policy, SystemClock(), time.sleep), SystemClock())
+    crawlers = {SourceKind.WEBSITE: crawler, SourceKind.BLOG: crawler, SourceKind.GITBOOK: crawler}
+    events: list[LiveEvent] = []
+    ingestion = Ingestion(configs, knowledge, crawlers, index, clock, events.append)
+    sources = Sources(configs, ingestion, crawlers, clock, SystemIds(clock), website_every_s=600)
+    return House(site, configs, knowledge, index, ingestion, sources, clock, events)
+
+
+@pytest.fixture
+def site() -> Iterator[DocsSite]:
+    with fake.docs_site() as running:
+        yield running
+
+
+@pytest.fixture
+def house(site: DocsSite, tmp_path: Path) -> Iterator[House]:
+    built = build(site, tmp_path)
+    yield built
+    built.ingestion.stop()
+    built.configs.close()
+    built.knowledge.close()
+
+
+def fill(site: DocsSite, count: int) -> None:
+    """The first page and `count` others that it links to."""
+    links = "".join(f"<a href='/p{n}'>{n}</a> " for n in range(count))
+    site.pages["/"] = fake.html("Home", f"<p>Welcome to the docs.</p>{links}")
+    for n in range(count):
+        site.pages[f"/p{n}"] = fake.html(f"Page {n}", f"<p>This is what page {n} has to say.</p>")
+
+
+def wait_until(holds: Callable[[], bool], timeout_s: float = 10.0) -> None:
+    ends_at = time.monotonic() + timeout_s
+    while not holds():
+        assert time.monotonic() < ends_at, "it did not come about in time"
+        time.sleep(0.01)
+
+
+def test_a_crawl_fills_the_index_and_tells_how_it_went(house: House) -> None:
+    fill(house.site, 4)
+    house.site.pages["/p3"] = Reply(status=500)
+    source_id = house.add()
+    house.ingestion.crawl(source_id)
+    assert house.indexed() == {"/", "/p0", "/p1", "/p2"}
+    state = house.state(source_id)
+    assert (state.stage, state.done, state.total, state.failed, state.pages) == (CrawlStage.IDLE, 4, 5, 1, 4)
+    assert state.last_success_at is not None
+    assert state.next_at is not None
+    assert 590 < (state.next_at - house.clock.now()).total_seconds() <= 600
+    listed, cursor = house.ingestion.pages_of(source_id, PageStatus.FAILED, None, 10)
+    assert [page.url for page in listed] == [house.site.url + "/p3"]
+    assert listed[0].reason
+    assert "HTTP 500" in listed[0].reason
+    assert cursor is None
+    assert house.ingestion.summary().pages == 4
+    assert SourceChanged(source_id) in house.events
+
+
+def test_only_what_changed_is_indexed_again_and_what_is_gone_goes(house: House) -> None:
+    fill(house.site, 5)
+    source_id = house.add()
+    house.ingestion.crawl(source_id)
+    house.index.replaced.clear()
+    house.ingestion.crawl(source_id)
+    assert house.index.replaced == []
+    house.site.pages["/p1"] = fake.html("Page 1", "<p>Edited.</p>")
+    del house.site.pages["/p2"]
+    house.ingestion.crawl(source_id)
+    assert house.index.replaced == [house.site.url + "/p1"]
+    assert house.indexed() == {"/", "/p0", "/p1", "/p3", "/p4"}
+    gone, _ = house.ingestion.pages_of(source_id, PageStatus.GONE, None, 10)
+    assert [page.url for page in gone] == [house.site.url + "/p2"]
+    house.site.pages["/p2"] = fake.html("Page 2", "<p>Back again.</p>")
+    house.ingestion.crawl(source_id)
+    assert "/p2" in house.indexed()
+
+
+def test_a_page_that_nothing_leads_to_any_more_goes_after_two_crawls(house: House) -> None:
+    fill(house.site, 5)
+    source_id = house.add()
+    house.ingestion.crawl(source_id)
+    house.site.pages["/"] = fake.html(
+        "Home", "<p>Less.</p><a href='/p0'>0</a><a href='/p1'>1</a><a href='/p2'>2</a><a href='/p3'>3</a>"
+    )
+    house.ingestion.crawl(source_id)
+    assert "/p4" in house.indexed()
+    house.ingestion.crawl(source_id)
+    assert "/p4" not in house.indexed()
+    assert "/p3" in house.indexed()
+
+
+def test_a_crawl_that_finds_under_half_keeps_the_old_pages_and_says_so(house: House) -> None:
+    fill(house.site, 9)
+    source_id = house.add()
+    house.ingestion.crawl(source_id)
+    before = dict(house.index.pages)
+    house.site.pages = {"/": fake.html("Maintenance", "<p>We are back soon.</p>")}
+    for _ in range(3):
+        house.ingestion.crawl(source_id)
+        assert house.index.pages == before
+    state = house.state(source_id)
+    assert state.reason is not None
+    assert "1 of 10 pages" in state.reason
+    assert state.pages == 10
+    fill(house.site, 9)
+    house.ingestion.crawl(source_id)
+    assert house.state(source_id).reason is None
+
+
+def test_a_source_that_fails_keeps_its_pages_and_shows_reason_and_next_attempt(house: House) -> None:
+    fill(house.site, 3)
+    source_id = house.add(every_s=86_400)
+    house.ingestion.crawl(source_id)
+    house.site.pages["/"] = Reply(status=502)
+    waits = []
+    for _ in range(3):
+        house.ingestion.crawl(source_id)
+        state = house.state(source_id)
+        assert state.next_at is not None
+        waits.append(round((state.next_at - house.clock.now()).total_seconds()))
+        assert state.reason is not None
+        assert "HTTP 502" in state.reason
+        assert state.pages == 4
+    assert waits == [60, 120, 240]
+    assert len(house.indexed()) == 4
+
+
+def test_an_index_that_fails_loses_nothing_for_the_next_crawl(house: House) -> None:
+    fill(house.site, 3)
+    source_id = house.add()
+    house.index.fails = True
+    house.ingestion.crawl(source_id)
+    state = house.state(source_id)
+    assert state.reason is not None
+    assert state.pages == 0
+    house.index.fails = False
+    house.ingestion.crawl(source_id)
+    assert len(house.indexed()) == 4
+
+
+def test_all_sources_are_crawled_at_the_start_and_each_at_its_period(house: House) -> None:
+    fill(house.site, 2)
+    source_id = house.add()
+    paused = house.add("/p0")
+    house.sources.change(paused, paused=True)
+    house.ingestion.start()
+    wait_until(lambda: house.state(source_id).last_success_at is not None)
+    first = house.state(source_id).last_success_at
+    assert house.state(paused).last_success_at is None
+    house.clock.ahead_s = 700.0
+    house.sources.change(paused, paused=False)
+    wait_until(lambda: house.state(source_id).last_success_at != first)
+    wait_until(lambda: house.state(paused).last_success_at is not None)
+
+
+def test_a_source_added_while_running_is_crawled_at_once_and_a_deleted_one_is_forgotten(house: House) -> None:
+    fill(house.site, 2)
+    house.ingestion.start()
+    source_id = house.add()
+    wait_until(lambda: house.state(source_id).last_success_at is not None)
+    assert len(house.index.pages) == 3
+    house.sources.delete(source_id)
+    assert house.index.pages == {}
+    assert house.sources.list() == []
+    assert SourceChanged(source_id, deleted=True) in house.events
+    with pytest.raises(NotFound):
+        house.sources.get(source_id)
+    with pytest.raises(NotFound):
+        house.sources.delete(source_id)
+
+
+def test_a_crawl_can_be_cancelled_deleted_and_stopped_in_the_middle(house: House) -> None:
+    fill(house.site, 3)
+    house.site.pages["/p1"] = fake.dripping(30)
+    house.ingestion.start()
+    source_id = house.add()
+    wait_until(lambda: house.site.asked("/p1") == 1)
+    assert house.state(source_id).stage is CrawlStage.FETCHING
+    with pytest.raises(Conflict):
+        house.ingestion.crawl(source_id)
+    house.ingestion.cancel(source_id)
+    wait_until(lambda: house.state(source_id).stage is CrawlStage.IDLE, 3)
+    house.ingestion.crawl_now(source_id)
+    wait_until(lambda: house.site.asked("/p1") == 2)
+    house.sources.delete(source_id)
+    wait_until(lambda: not any(thread.name == "resolver" for thread in threading.enumerate()))
+    assert house.index.pages == {}
+    other = house.add("/p1")
+    wait_until(lambda: house.site.asked("/p1") == 3)
+    started = time.monotonic()
+    house.ingestion.stop()
+    assert time.monotonic() - started < 1.5
+    assert house.state(other).last_success_at is None
+
+
+def test_a_restart_in_the_middle_crawls_again_and_orphans_are_cleared(site: DocsSite, tmp_path: Path) -> None:
+    fill(site, 3)
+    site.pages["/p1"] = fake.dripping(30)
+    first = build(site, tmp_path)
+    first.ingestion.start()
+    source_id = first.add()
+    wait_until(lambda: site.asked("/p1") == 1)
+    first.ingestion.stop()
+    first.index.pages["deleted-source", "http://x/"] = ExtractedPage("http://x/", "X", (), ())
+    first.knowledge.write(
+        lambda db: db.execute(
+            text(
+                "INSERT INTO crawls (source_id, started_at) VALUES ('deleted-source', '2026-01-01T00:00:00Z')"
+            )
+        )
+    )
+    first.configs.close()
+    first.knowledge.close()
+    fill(site, 3)
+    second = build(site, tmp_path, first.index)
+    second.ingestion.start()
+    wait_until(lambda: second.state(source_id).last_success_at is not None)
+    assert second.indexed() == {"/", "/p0", "/p1", "/p2"}
+    second.ingestion.stop()
+    second.configs.close()
+    second.knowledge.close()
+
+
+def test_a_source_is_checked_before_it_is_stored(house: House) -> None:
+    for kind, url, error in (
+        (SourceKind.WEBSITE, "http://169.254.169.254/", AddressRefused),
+        (SourceKind.WEBSITE, None, InvalidInput),
+        (SourceKind.MANUAL, house.site.url, InvalidInput),
+    ):
+        with pytest.raises(error):
+            house.sources.create(kind, url, OWNER)
+    with pytest.raises(InvalidInput) as refusal:
+        house.add(every_s=59)
+    assert refusal.value.field == "every_s"
+    assert house.sources.list() == []
+
+
+def test_a_source_is_added_once_and_a_repeat_by_id_gives_the_first(house: House) -> None:
+    address = house.site.url + "/docs/"
+    first = house.sources.create(SourceKind.WEBSITE, address, OWNER, source_id="s-1")
+    again = house.sources.create(SourceKind.WEBSITE, address + "#part", OWNER, source_id="s-1")
+    assert again == first
+    with pytest.raises(Conflict) as refusal:
+        house.sources.create(SourceKind.WEBSITE, address, OWNER)
+    assert refusal.value.code == "source_exists"
+    with pytest.raises(Conflict) as refusal:
+        house.sources.create(SourceKind.WEBSITE, house.site.url + "/other", OWNER, source_id="s-1")
+    assert refusal.value.code == "id_taken"
+    house.sources.create(SourceKind.MANUAL, None, OWNER)
+    with pytest.raises(Conflict):
+        house.sources.create(SourceKind.MANUAL, None, OWNER)
+    assert house.sources.get("s-1").source.every_s == 600
+    assert house.sources.change("s-1", every_s=60).every_s == 60
+
+
+def test_configured_sources_are_added_once_even_where_their_names_lead_nowhere(house: House) -> None:
+    entries = {"https://nowhere.invalid./docs": SourceKind.GITBOOK, house.site.url: SourceKind.WEBSITE}
+    assert len(house.sources.seed(entries, OWNER)) == 2
+    assert house.sources.seed(entries, OWNER) == []
+    assert [state.source.url for state in house.sources.list()][1] == house.site.url + "/"
