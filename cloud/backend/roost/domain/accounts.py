@@ -47,3 +47,14 @@ class ApiKey:
     last4: str
     created_at: datetime
     last_used_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class CreatedKey:
+    """A key with its secret. Its repr holds no secret."""
+
+    key: ApiKey
+    secret: str
+
+    def __repr__(self) -> str:
+        return f"CreatedKey({self.key!r})"

@@ -15,6 +15,8 @@ TEXT_LIMIT = 16_000
 TITLE_LIMIT = 200
 REASON_LIMIT = 1_000
 TITLE_FROM_QUESTION = 50
+SNIPPET_LIMIT = 160
+SNIPPET_LEAD = 40
 CONTEXT_MESSAGES = 10
 CONTEXT_IDLE_S = 30 * 60
 NEW_TITLE = "New conversation"
@@ -32,7 +34,10 @@ class MessageStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Thread:
-    """A conversation of a person (`owner_id`) or of a chat on a platform (`bot_id` and a chat key)."""
+    """A conversation of a person (`owner_id`) or of a chat on a platform (`bot_id` and a chat key).
+
+    `snippet` is the text around a hit, when it was found by a text of it.
+    """
 
     id: str
     owner_id: str | None
@@ -41,11 +46,15 @@ class Thread:
     title: str
     created_at: datetime
     updated_at: datetime
+    snippet: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """`role` is user or assistant. An assistant's message is pending and empty until its run is done."""
+    """`role` is user or assistant. An assistant's message is pending and empty until its run is done.
+
+    `feedback` is up or down, when its reader said so.
+    """
 
     id: str
     thread_id: str
@@ -60,6 +69,7 @@ class Message:
     refused: bool
     notice: str | None
     created_at: datetime
+    feedback: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +103,15 @@ def title_of(question: str) -> str:
     if plain[TITLE_FROM_QUESTION] != " " and " " in head:
         head = head[: head.rindex(" ")]
     return head.rstrip() + "…"
+
+
+def snippet_around(text: str, needle: str) -> str:
+    """At most 160 characters of `text`, on one line, with the place where `needle` stands in them, in any case."""
+    plain = _BLANKS.sub(" ", text).strip()
+    found = max(0, plain.casefold().find(needle.casefold()))
+    start = max(0, min(found - SNIPPET_LEAD, len(plain) - SNIPPET_LIMIT))
+    end = start + SNIPPET_LIMIT
+    return ("…" if start else "") + plain[start:end].strip() + ("…" if end < len(plain) else "")
 
 
 def check_text(text: str, *, field: str, limit: int = TEXT_LIMIT) -> str:

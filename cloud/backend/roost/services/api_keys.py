@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 
 from roost.clock import Clock, Ids
-from roost.domain.accounts import ApiKey, Person
-from roost.errors import LimitReached, NotFound
+from roost.domain.accounts import ApiKey, CreatedKey, Person
 from roost.storage import api_keys
 from roost.storage.database import Database
 from roost.storage.idempotency import Once, write_once
@@ -17,17 +15,6 @@ from roost.storage.idempotency import Once, write_once
 PREFIX = "roost_"
 KEYS_AT_MOST = 100
 USE_NOTED_EVERY = timedelta(minutes=10)
-
-
-@dataclass(frozen=True, slots=True)
-class CreatedKey:
-    """A key with its secret. Its repr holds no secret."""
-
-    key: ApiKey
-    secret: str
-
-    def __repr__(self) -> str:
-        return f"CreatedKey({self.key!r})"
 
 
 class ApiKeys:
@@ -39,19 +26,18 @@ class ApiKeys:
         self._ids = ids
 
     def create(self, person: Person, name: str, once: Once | None = None) -> CreatedKey:
-        """Raises LimitReached when this person has a hundred keys."""
+        """Raises Conflict when this person has a hundred keys."""
         secret = PREFIX + self._ids.secret()
         key = ApiKey(
             id=self._ids.new(), name=name, last4=secret[-4:], created_at=self._clock.now(), last_used_at=None
         )
 
-        def add(db: api_keys.Connection) -> CreatedKey:
-            if api_keys.count_keys(db, person.id) >= KEYS_AT_MOST:
-                raise LimitReached(f"You have {KEYS_AT_MOST} API keys. Revoke one you no longer use.")
-            api_keys.add_key(db, key, person.id, _sha256(secret))
-            return CreatedKey(key, secret)
-
-        return write_once(self._database, once, add)
+        created = CreatedKey(key, secret)
+        return write_once(
+            self._database,
+            once,
+            lambda db: api_keys.add_key(db, created, person.id, _sha256(secret), KEYS_AT_MOST),
+        )
 
     def list(self, person: Person, before_id: str | None, limit: int) -> Sequence[ApiKey]:
         """Newest first."""
@@ -60,12 +46,7 @@ class ApiKeys:
 
     def delete(self, person: Person, key_id: str, once: Once | None = None) -> None:
         """Raises NotFound."""
-
-        def remove(db: api_keys.Connection) -> None:
-            if not api_keys.delete_key(db, person.id, key_id):
-                raise NotFound("There is no such API key. Reload the list.")
-
-        write_once(self._database, once, remove)
+        write_once(self._database, once, lambda db: api_keys.delete_key(db, person.id, key_id))
 
     def person_of(self, secret: str) -> Person | None:
         """Whose key this is, None for an unknown one. The time of use is noted every ten minutes at most."""

@@ -1,7 +1,7 @@
 """What changes, told to everyone who watches: bounded, and never a wait for whoever reports the change.
 
-An event of a bot or a source names it only; the watcher reads the present state when it sends. So a second change
-of the same thing, before the first was sent, is the same event. A log line is carried whole.
+An event of a bot or a source names it only; the watcher reads the present state when it sends. So a second
+change of the same thing, before the first was sent, is the same event. A log line is carried whole.
 """
 
 from __future__ import annotations
@@ -107,7 +107,7 @@ class Subscription:
 
 
 class LiveEvents:
-    """Passes events from whoever reports them to every subscription that wants them. Thread-safe; never blocks."""
+    """Passes events from whoever reports them to every watcher that wants them. Thread-safe, never blocks."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -128,7 +128,7 @@ class LiveEvents:
                 subscription.offer(self._number, event)
 
     def subscribe(self, wanted: Callable[[LiveEvent], bool]) -> Subscription:
-        """`wanted` is called for every event, under a lock: it must be quick. Raises Unavailable while stopping."""
+        """`wanted` is called under a lock for every event: it must be quick. Raises Unavailable when stopping."""
         subscription = Subscription(self, wanted)
         with self._lock:
             if self._stopping:

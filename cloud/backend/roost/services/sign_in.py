@@ -1,6 +1,7 @@
 """Signing in: sessions that slide, the local owner, and one-time links.
 
-A secret handed out is 256 random bits; its sha256 alone is stored, so a stolen copy of the database opens nothing.
+A secret handed out is 256 random bits; its sha256 alone is stored, so a stolen copy of the database opens
+nothing.
 """
 
 from __future__ import annotations
@@ -43,32 +44,23 @@ class SignIn:
             return person
         fresh = Person(id=self._ids.new(), name="Owner", email=None, role=Role.OWNER)
 
-        def add(db: accounts.Connection) -> Person:
-            existing = accounts.find_person(db, *LOCAL_OWNER)
-            if existing is not None:
-                return existing
-            accounts.add_person(db, fresh, *LOCAL_OWNER, at=self._clock.now())
-            return fresh
-
-        return self._database.write(add)
+        return self._database.write(
+            lambda db: accounts.ensure_person(db, fresh, *LOCAL_OWNER, at=self._clock.now())
+        )
 
     def begin_session(self, person: Person, user_agent: str, ends: str | None = None) -> str:
-        """A new session's secret, for the cookie. `ends` is the secret of the session that was there before, if any."""
+        """A new session's secret, for the cookie. `ends` is the secret of the session there was before."""
         secret = self._ids.secret()
         now = self._clock.now()
-
-        def begin(db: accounts.Connection) -> None:
-            if ends is not None:
-                accounts.delete_session(db, _sha256(ends))
-            accounts.add_session(
-                db, _sha256(secret), person.id, user_agent[:USER_AGENT_KEPT], now, now + SESSION_LASTS
-            )
-
-        self._database.write(begin)
+        new = accounts.NewSession(_sha256(secret), person.id, now + SESSION_LASTS)
+        ended = None if ends is None else _sha256(ends)
+        self._database.write(
+            lambda db: accounts.begin_session(db, new, user_agent[:USER_AGENT_KEPT], now, ended)
+        )
         return secret
 
     def person_of_session(self, secret: str) -> Person | None:
-        """Whose session this is, None when it has ended. Using it keeps it alive: thirty days from the last use."""
+        """Whose session this is, None when it has ended. It lasts thirty days from its last use."""
         now = self._clock.now()
         with self._database.read() as db:
             session = accounts.find_session(db, _sha256(secret), now)

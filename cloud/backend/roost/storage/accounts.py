@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import Connection, Row, text
@@ -12,56 +13,65 @@ from roost.domain.accounts import Person, Role, SessionRecord
 _PERSON = "users.id, users.name, users.email, users.role"
 
 
+@dataclass(frozen=True, slots=True)
+class NewSession:
+    secret_sha256: str
+    person_id: str
+    expires_at: datetime
+
+
 def find_person(db: Connection, kind: str, subject: str) -> Person | None:
     row = db.execute(
         text(f"SELECT {_PERSON} FROM users WHERE kind = :kind AND subject = :subject"),  # noqa: S608 - our own column list
         {"kind": kind, "subject": subject},
     ).one_or_none()
-    return None if row is None else person_of(row)
+    return None if row is None else _person(row)
 
 
-def get_person(db: Connection, person_id: str) -> Person | None:
-    row = db.execute(
-        text(f"SELECT {_PERSON} FROM users WHERE id = :id"),  # noqa: S608 - our own column list
-        {"id": person_id},
-    ).one_or_none()
-    return None if row is None else person_of(row)
+def ensure_person(db: Connection, fresh: Person, kind: str, subject: str, at: datetime) -> Person:
+    """The person known as `kind` and `subject`; `fresh` is kept when there is none yet.
 
-
-def add_person(db: Connection, person: Person, kind: str, subject: str, at: datetime) -> None:
-    """`kind` and `subject` say who vouches for this person, and under which name: one account for each pair."""
+    `kind` says who vouches for the name `subject`: one account for each pair, and never one for two.
+    """
+    known = find_person(db, kind, subject)
+    if known is not None:
+        return known
     db.execute(
         text(
             "INSERT INTO users (id, kind, subject, email, name, role, created_at)"
             " VALUES (:id, :kind, :subject, :email, :name, :role, :created_at)"
         ),
         {
-            "id": person.id,
+            "id": fresh.id,
             "kind": kind,
             "subject": subject,
-            "email": person.email,
-            "name": person.name,
-            "role": person.role,
+            "email": fresh.email,
+            "name": fresh.name,
+            "role": fresh.role,
             "created_at": timestamp(at),
         },
     )
+    return fresh
 
 
-def add_session(
-    db: Connection, secret_sha256: str, person_id: str, user_agent: str, at: datetime, expires_at: datetime
+def begin_session(
+    db: Connection, new: NewSession, user_agent: str, at: datetime, ends_sha256: str | None = None
 ) -> None:
-    """Keeps a new session, and forgets those that have expired."""
-    db.execute(text("DELETE FROM sessions WHERE expires_at <= :now"), {"now": timestamp(at)})
+    """Keeps a new session; forgets the one it follows, and those that have expired."""
+    db.execute(
+        text("DELETE FROM sessions WHERE expires_at <= :now OR secret_sha256 = :ends"),
+        {"now": timestamp(at), "ends": ends_sha256},
+    )
     db.execute(
         text(
             "INSERT INTO sessions (secret_sha256, user_id, created_at, expires_at, user_agent)"
             " VALUES (:secret, :user_id, :created_at, :expires_at, :user_agent)"
         ),
         {
-            "secret": secret_sha256,
-            "user_id": person_id,
+            "secret": new.secret_sha256,
+            "user_id": new.person_id,
             "created_at": timestamp(at),
-            "expires_at": timestamp(expires_at),
+            "expires_at": timestamp(new.expires_at),
             "user_agent": user_agent,
         },
     )
@@ -76,7 +86,7 @@ def find_session(db: Connection, secret_sha256: str, at: datetime) -> SessionRec
         ),
         {"secret": secret_sha256, "now": timestamp(at)},
     ).one_or_none()
-    return None if row is None else SessionRecord(person_of(row), parse_timestamp(row.expires_at))
+    return None if row is None else SessionRecord(_person(row), parse_timestamp(row.expires_at))
 
 
 def extend_session(db: Connection, secret_sha256: str, expires_at: datetime) -> None:
@@ -107,5 +117,5 @@ def take_sign_in_link(db: Connection, code_sha256: str, at: datetime) -> bool:
     return taken.rowcount == 1
 
 
-def person_of(row: Row[tuple[object, ...]]) -> Person:
+def _person(row: Row[tuple[object, ...]]) -> Person:
     return Person(id=row.id, name=row.name, email=row.email, role=Role(row.role))

@@ -8,12 +8,24 @@ from datetime import datetime
 from sqlalchemy import Connection, Row, text
 
 from roost.clock import parse_timestamp, timestamp
-from roost.domain.accounts import ApiKey, Person, Role
+from roost.domain.accounts import ApiKey, CreatedKey, Person, Role
+from roost.errors import Conflict, NotFound
 
 _KEY = "api_keys.id, api_keys.name, api_keys.last4, api_keys.created_at, api_keys.last_used_at"
 
 
-def add_key(db: Connection, key: ApiKey, person_id: str, secret_sha256: str) -> None:
+def add_key(
+    db: Connection, created: CreatedKey, person_id: str, secret_sha256: str, at_most: int
+) -> CreatedKey:
+    """Keeps what may be kept of a key, and hands it back. Raises Conflict at `at_most` keys of a person."""
+    key = created.key
+    counted = db.execute(
+        text("SELECT count(*) FROM api_keys WHERE user_id = :user_id"), {"user_id": person_id}
+    ).scalar_one()
+    if counted >= at_most:
+        raise Conflict(
+            f"You have {counted} API keys. Revoke one that is no longer used.", code="too_many_keys"
+        )
     db.execute(
         text(
             "INSERT INTO api_keys (id, user_id, name, secret_sha256, last4, created_at)"
@@ -28,13 +40,7 @@ def add_key(db: Connection, key: ApiKey, person_id: str, secret_sha256: str) -> 
             "created_at": timestamp(key.created_at),
         },
     )
-
-
-def count_keys(db: Connection, person_id: str) -> int:
-    counted = db.execute(
-        text("SELECT count(*) FROM api_keys WHERE user_id = :user_id"), {"user_id": person_id}
-    )
-    return int(counted.scalar_one())
+    return created
 
 
 def list_keys(db: Connection, person_id: str, before_id: str | None, limit: int) -> Sequence[ApiKey]:
@@ -68,13 +74,14 @@ def touch_key(db: Connection, key_id: str, at: datetime) -> None:
     )
 
 
-def delete_key(db: Connection, person_id: str, key_id: str) -> bool:
-    """True when this person had such a key."""
+def delete_key(db: Connection, person_id: str, key_id: str) -> None:
+    """Raises NotFound when this person has no such key."""
     deleted = db.execute(
         text("DELETE FROM api_keys WHERE id = :id AND user_id = :user_id"),
         {"id": key_id, "user_id": person_id},
     )
-    return deleted.rowcount == 1
+    if deleted.rowcount != 1:
+        raise NotFound("There is no such API key. Reload the list.")
 
 
 def _key(row: Row[tuple[object, ...]]) -> ApiKey:

@@ -1,0 +1,42 @@
+"""The session's cookie."""
+
+from __future__ import annotations
+
+from flask import Request, Response
+
+from roost.services.sign_in import SESSION_LASTS
+from roost.settings import Settings
+
+SECRET_LENGTH_AT_MOST = 200
+
+
+def cookie_name(settings: Settings) -> str:
+    """`__Host-` (RFC 6265bis, section 4.1.3.2) binds the cookie to this host; it needs https."""
+    return "__Host-roost" if _is_secure(settings) else "roost_session"
+
+
+def session_secret(request: Request, settings: Settings) -> str | None:
+    secret = request.cookies.get(cookie_name(settings))
+    return secret if secret and len(secret) <= SECRET_LENGTH_AT_MOST else None
+
+
+def set_session(response: Response, secret: str, settings: Settings) -> None:
+    response.set_cookie(
+        cookie_name(settings),
+        secret,
+        max_age=int(SESSION_LASTS.total_seconds()),
+        path="/",
+        secure=_is_secure(settings),
+        httponly=True,
+        samesite="Lax",
+    )
+
+
+def drop_session(response: Response, settings: Settings) -> None:
+    response.delete_cookie(
+        cookie_name(settings), path="/", secure=_is_secure(settings), httponly=True, samesite="Lax"
+    )
+
+
+def _is_secure(settings: Settings) -> bool:
+    return settings.on_cloud_run or (settings.public_url or "").startswith("https:")

@@ -1,0 +1,64 @@
+"""Figures in the text format of Prometheus (exposition format 0.0.4)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from roost import __version__
+from roost.web.calls import Call
+
+Labels = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """`kind` is counter or gauge; each sample has its labels and its value."""
+
+    name: str
+    kind: str
+    sentence: str
+    samples: tuple[tuple[Labels, float], ...]
+
+
+def render(call: Call) -> str:
+    return "".join(_lines(_metrics(call)))
+
+
+def _metrics(call: Call) -> Iterator[Metric]:
+    services = call.services
+    standing = services.readiness.standing
+    uptime_s = (services.clock.now() - services.started_at).total_seconds()
+    yield Metric("roost_info", "gauge", "The running version.", (((("version", __version__),), 1),))
+    yield _one("roost_ready", "gauge", "1 once requests are answered.", int(standing.ready))
+    yield _one("roost_uptime_seconds", "gauge", "Seconds since the start.", uptime_s)
+    answered = services_answered(call)
+    yield Metric("roost_http_requests_total", "counter", "Requests answered, by class of status.", answered)
+    yield _one("roost_streams_open", "gauge", "Open streams.", call.shared.streams.open)
+    if not standing.ready:
+        return
+    counts = tuple(
+        ((("status", status.value),), float(count)) for status, count in services.supervisor.counts().items()
+    )
+    yield Metric("roost_bots", "gauge", "Bots started in this process, by status.", counts)
+
+
+def services_answered(call: Call) -> tuple[tuple[Labels, float], ...]:
+    counts = call.shared.answered.counts()
+    return tuple(((("status", name),), float(counts[name])) for name in sorted(counts))
+
+
+def _one(name: str, kind: str, sentence: str, value: float) -> Metric:
+    return Metric(name, kind, sentence, (((), value),))
+
+
+def _lines(metrics: Iterable[Metric]) -> Iterator[str]:
+    for metric in metrics:
+        yield f"# HELP {metric.name} {metric.sentence}\n# TYPE {metric.name} {metric.kind}\n"
+        for labels, value in metric.samples:
+            shown = ",".join(f'{name}="{_escaped(text)}"' for name, text in labels)
+            yield f"{metric.name}{'{' + shown + '}' if shown else ''} {value:g}\n"
+
+
+def _escaped(text: str) -> str:
+    return text.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")

@@ -1,0 +1,328 @@
+"""Every address of the API in one table: what it is called, who may use it, and which function answers.
+
+The functions are named, not imported: their modules, and pydantic with them, are loaded at the first request,
+so that the page opens sooner after a start.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Access(StrEnum):
+    """Who may use an address."""
+
+    PUBLIC = "public"
+    PROBE = "probe"
+    DESCRIPTION = "description"
+    METRICS = "metrics"
+    SIGNED_IN = "signed_in"
+    BUILD = "build"
+
+
+class Store(StrEnum):
+    """The database file a write goes to; its reply is kept there under the caller's Idempotency-Key."""
+
+    BOT_CONFIGS = "bot_configs"
+    CONVERSATIONS = "conversations"
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """`view` is `module:function` in this package; `status` the usual one; `also` others that carry a result.
+
+    `reply` names the payload it answers with. `errors` are statuses beyond those that follow from the access,
+    the method and the payloads. `secret_reply` keeps the stored reply encrypted. A `repeatable` write has the
+    same effect however often it is done, and its reply is stored after it. `media` is what a route answers
+    with when that is no JSON.
+    """
+
+    method: str
+    rule: str
+    name: str
+    tag: str
+    view: str
+    access: Access
+    store: Store | None = None
+    status: int = 200
+    also: tuple[int, ...] = ()
+    errors: tuple[int, ...] = ()
+    media: str | None = None
+    reply: str | None = None
+    secret_reply: bool = False
+    repeatable: bool = False
+
+    @property
+    def writes(self) -> bool:
+        return self.method != "GET"
+
+    @property
+    def endpoint(self) -> str:
+        return self.name
+
+
+_SESSION, _BOTS, _LIVE, _CHAT, _KNOWLEDGE, _OPERATIONS = (
+    "Session",
+    "Bots",
+    "Live",
+    "Chat",
+    "Knowledge",
+    "Operations",
+)
+_CONFIGS, _TALKS = Store.BOT_CONFIGS, Store.CONVERSATIONS
+_PUBLIC, _SIGNED_IN, _BUILD = Access.PUBLIC, Access.SIGNED_IN, Access.BUILD
+_STREAM = "text/event-stream"
+_HTML = "text/html"
+
+ROUTES = (
+    Route("GET", "/api/session", "getSession", _SESSION, "session:get", _PUBLIC, reply="Session"),
+    Route(
+        "POST",
+        "/auth/local",
+        "signInLocally",
+        _SESSION,
+        "session:sign_in_locally",
+        _PUBLIC,
+        errors=(403, 429),
+        reply="Session",
+    ),
+    Route(
+        "POST",
+        "/auth/link",
+        "signInByLink",
+        _SESSION,
+        "sign_in_link:redeem",
+        _PUBLIC,
+        errors=(403, 429),
+        reply="Session",
+    ),
+    Route("GET", "/auth/link", "getLinkPage", _SESSION, "sign_in_link:link_page", _PUBLIC, media=_HTML),
+    Route(
+        "POST",
+        "/auth/logout",
+        "signOut",
+        _SESSION,
+        "session:sign_out",
+        _PUBLIC,
+        errors=(403,),
+        reply="Session",
+    ),
+    Route("GET", "/api/keys", "listKeys", _SESSION, "keys:index", _BUILD, reply="ApiKeyList"),
+    Route(
+        "POST",
+        "/api/keys",
+        "createKey",
+        _SESSION,
+        "keys:create",
+        _BUILD,
+        _CONFIGS,
+        201,
+        secret_reply=True,
+        reply="CreatedApiKey",
+    ),
+    Route("DELETE", "/api/keys/<id>", "deleteKey", _SESSION, "keys:delete", _BUILD, _CONFIGS, 204),
+    Route("GET", "/api/bots", "listBots", _BOTS, "bots:index", _BUILD, reply="BotList"),
+    Route("POST", "/api/bots", "createBot", _BOTS, "bots:create", _BUILD, _CONFIGS, 201, reply="Bot"),
+    Route("GET", "/api/bots/<id>", "getBot", _BOTS, "bots:get", _BUILD, reply="Bot"),
+    Route("PATCH", "/api/bots/<id>", "updateBot", _BOTS, "bots:update", _BUILD, _CONFIGS, reply="Bot"),
+    Route("DELETE", "/api/bots/<id>", "deleteBot", _BOTS, "bots:delete", _BUILD, _CONFIGS, 204),
+    Route("POST", "/api/bots/<id>/start", "startBot", _BOTS, "bots:start", _BUILD, _CONFIGS, reply="Bot"),
+    Route("POST", "/api/bots/<id>/stop", "stopBot", _BOTS, "bots:stop", _BUILD, _CONFIGS, reply="Bot"),
+    Route(
+        "POST", "/api/bots/<id>/restart", "restartBot", _BOTS, "bots:restart", _BUILD, _CONFIGS, reply="Bot"
+    ),
+    Route("GET", "/api/bots/<id>/logs", "listBotLogs", _BOTS, "bots:logs", _BUILD, reply="LogLineList"),
+    Route("GET", "/api/events", "streamEvents", _LIVE, "events:stream", _BUILD, errors=(429,), media=_STREAM),
+    Route("GET", "/api/threads", "listThreads", _CHAT, "threads:index", _SIGNED_IN, reply="ThreadList"),
+    Route(
+        "POST",
+        "/api/threads",
+        "createThread",
+        _CHAT,
+        "threads:create",
+        _SIGNED_IN,
+        _TALKS,
+        201,
+        (200,),
+        reply="Thread",
+    ),
+    Route("GET", "/api/threads/<id>", "getThread", _CHAT, "threads:get", _SIGNED_IN, reply="Thread"),
+    Route(
+        "PATCH",
+        "/api/threads/<id>",
+        "updateThread",
+        _CHAT,
+        "threads:update",
+        _SIGNED_IN,
+        _TALKS,
+        reply="Thread",
+    ),
+    Route("DELETE", "/api/threads/<id>", "deleteThread", _CHAT, "threads:delete", _SIGNED_IN, _TALKS, 204),
+    Route(
+        "GET",
+        "/api/threads/<id>/messages",
+        "listMessages",
+        _CHAT,
+        "threads:messages",
+        _SIGNED_IN,
+        reply="MessageList",
+    ),
+    Route(
+        "POST",
+        "/api/threads/<id>/messages",
+        "createMessage",
+        _CHAT,
+        "threads:create_message",
+        _SIGNED_IN,
+        _TALKS,
+        201,
+        (200,),
+        (429,),
+        reply="AcceptedMessage",
+    ),
+    Route(
+        "GET",
+        "/api/threads/<id>/export",
+        "exportThread",
+        _CHAT,
+        "threads:export",
+        _SIGNED_IN,
+        reply="ThreadExport",
+    ),
+    Route(
+        "GET",
+        "/api/runs/<id>/events",
+        "streamRun",
+        _CHAT,
+        "runs:stream",
+        _SIGNED_IN,
+        errors=(429,),
+        media=_STREAM,
+    ),
+    Route(
+        "POST", "/api/runs/<id>/stop", "stopRun", _CHAT, "runs:stop", _SIGNED_IN, _TALKS, 204, repeatable=True
+    ),
+    Route(
+        "POST",
+        "/api/messages/<id>/feedback",
+        "giveFeedback",
+        _CHAT,
+        "runs:give_feedback",
+        _SIGNED_IN,
+        _TALKS,
+        reply="Feedback",
+    ),
+    Route(
+        "POST", "/api/ask", "ask", _CHAT, "ask:ask", _SIGNED_IN, _TALKS, errors=(429,), reply="AskedAnswer"
+    ),
+    Route("GET", "/api/prompts", "listPrompts", _CHAT, "ask:prompts", _SIGNED_IN, reply="PromptList"),
+    Route("GET", "/api/sources", "listSources", _KNOWLEDGE, "sources:index", _BUILD, reply="SourceList"),
+    Route(
+        "POST",
+        "/api/sources",
+        "createSource",
+        _KNOWLEDGE,
+        "sources:create",
+        _BUILD,
+        _CONFIGS,
+        201,
+        reply="Source",
+    ),
+    Route(
+        "PATCH",
+        "/api/sources/<id>",
+        "updateSource",
+        _KNOWLEDGE,
+        "sources:update",
+        _BUILD,
+        _CONFIGS,
+        reply="Source",
+    ),
+    Route("DELETE", "/api/sources/<id>", "deleteSource", _KNOWLEDGE, "sources:delete", _BUILD, _CONFIGS, 204),
+    Route(
+        "POST",
+        "/api/sources/<id>/crawl",
+        "crawlSource",
+        _KNOWLEDGE,
+        "sources:crawl",
+        _BUILD,
+        _CONFIGS,
+        repeatable=True,
+        reply="Source",
+    ),
+    Route(
+        "POST",
+        "/api/sources/<id>/cancel",
+        "cancelCrawl",
+        _KNOWLEDGE,
+        "sources:cancel",
+        _BUILD,
+        _CONFIGS,
+        repeatable=True,
+        reply="Source",
+    ),
+    Route(
+        "GET", "/api/sources/<id>/pages", "listPages", _KNOWLEDGE, "sources:pages", _BUILD, reply="PageList"
+    ),
+    Route("GET", "/api/knowledge", "getKnowledge", _KNOWLEDGE, "knowledge:get", _BUILD, reply="Knowledge"),
+    Route(
+        "GET",
+        "/api/knowledge/search",
+        "searchKnowledge",
+        _KNOWLEDGE,
+        "knowledge:search",
+        _BUILD,
+        reply="PassageList",
+    ),
+    Route(
+        "GET",
+        "/api/questions/unanswered",
+        "listUnanswered",
+        _KNOWLEDGE,
+        "knowledge:unanswered",
+        _BUILD,
+        reply="UnansweredList",
+    ),
+    Route(
+        "GET",
+        "/api/status",
+        "getStatus",
+        _OPERATIONS,
+        "operations:status",
+        _BUILD,
+        reply="InstallationStatus",
+    ),
+    Route(
+        "GET",
+        "/api/openapi.json",
+        "getDescription",
+        _OPERATIONS,
+        "operations:description",
+        Access.DESCRIPTION,
+    ),
+    Route(
+        "GET",
+        "/healthz",
+        "getHealth",
+        _OPERATIONS,
+        "probes:health",
+        Access.PROBE,
+        also=(503,),
+        reply="Health",
+    ),
+    Route(
+        "GET",
+        "/readyz",
+        "getReadiness",
+        _OPERATIONS,
+        "probes:readiness",
+        Access.PROBE,
+        also=(503,),
+        reply="Readiness",
+    ),
+    Route(
+        "GET", "/metrics", "getMetrics", _OPERATIONS, "operations:metrics", Access.METRICS, media="text/plain"
+    ),
+    Route("GET", "/manual/<page>", "getManualPage", _OPERATIONS, "manual:page", _PUBLIC, media=_HTML),
+)

@@ -1,0 +1,80 @@
+"""Answers in the making, and what people thought of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import assert_never
+
+from flask import Response
+
+from roost.services.runs import (
+    DeltaEvent,
+    DoneEvent,
+    ErrorEvent,
+    RestartEvent,
+    RunEvent,
+    RunSubscription,
+    SourcesEvent,
+)
+from roost.web.calls import Call
+from roost.web.payload import ErrorDetail, Payload
+from roost.web.payloads_chat import Feedback, NewFeedback, RunDelta, RunDone, RunSources
+from roost.web.streams import HEARTBEAT, HEARTBEAT_S, answer_stream, frame, plain_frame, still_signed_in
+from roost.web.threads import shown_citations, shown_message
+
+
+def stream(call: Call, run_id: str) -> Response:
+    """An answer as it is written, as server-sent events: sources, delta, done, error, restart."""
+    subscription = call.services.chat.subscribe(call.person, run_id, _last_event_id(call))
+    return answer_stream(call, lambda: _frames(call, subscription), lambda: None)
+
+
+def stop(call: Call, run_id: str) -> None:
+    """Stop an answer and keep its text so far; may be repeated."""
+    call.services.chat.stop_run(call.person, run_id)
+
+
+def give_feedback(call: Call, message_id: str, body: NewFeedback) -> Feedback:
+    """Say whether an answer helped; the latest word counts."""
+    given = Feedback(message_id=message_id, thumb=body.thumb, reason=body.reason)
+    call.services.chat.give_feedback(
+        call.person, message_id, body.thumb, body.reason, call.once(lambda _: given)
+    )
+    return given
+
+
+def _frames(call: Call, subscription: RunSubscription) -> Iterator[bytes]:
+    # Sent at once, so that the client sees an open stream before the first word is there.
+    yield HEARTBEAT
+    while not subscription.ended:
+        event = subscription.next(HEARTBEAT_S)
+        if event is not None:
+            yield _frame(event)
+        elif not subscription.ended:
+            if not still_signed_in(call):
+                return
+            yield HEARTBEAT
+
+
+def _frame(event: RunEvent) -> bytes:
+    payload: Payload
+    match event:
+        case SourcesEvent():
+            payload = RunSources(citations=shown_citations(event.citations))
+        case DeltaEvent():
+            payload = RunDelta(text=event.text)
+        case DoneEvent():
+            payload = RunDone(message=shown_message(event.message), stopped=event.stopped)
+        case ErrorEvent():
+            payload = ErrorDetail(code=event.code, message=event.message)
+        case RestartEvent():
+            return plain_frame(event.name)
+        case _:
+            assert_never(event)
+    return frame(event.name, payload.model_dump_json(exclude_unset=True), str(event.id))
+
+
+def _last_event_id(call: Call) -> int | None:
+    """None, and so a replay from the start, also for an id that was never ours."""
+    sent = call.request.headers.get("Last-Event-ID", "")
+    return int(sent) if sent.isascii() and sent.isdigit() and len(sent) <= 18 else None

@@ -1,0 +1,52 @@
+"""Everything the resources need, constructed elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from roost.clock import Clock, Ids
+from roost.settings import Settings
+
+if TYPE_CHECKING:
+    from roost.domain.documents import IndexState
+    from roost.services.api_keys import ApiKeys
+    from roost.services.bot_registry import BotRegistry
+    from roost.services.chat import Chat
+    from roost.services.ingestion import Ingestion
+    from roost.services.live_events import LiveEvents
+    from roost.services.ports import Retriever
+    from roost.services.readiness import Readiness
+    from roost.services.sign_in import SignIn
+    from roost.services.sources import Sources
+    from roost.services.supervisor import Supervisor
+    from roost.storage.database import Database
+    from roost.storage.secrets import Cipher
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """`loop_alive` is False once the bots' loop is stuck; `started_at` is the process's start."""
+
+    settings: Settings
+    clock: Clock
+    ids: Ids
+    readiness: Readiness
+    loop_alive: Callable[[], bool]
+    started_at: datetime
+    bot_configs: Database
+    conversations: Database
+    cipher: Cipher
+    sign_in: SignIn
+    api_keys: ApiKeys
+    live_events: LiveEvents
+    bots: BotRegistry
+    supervisor: Supervisor
+    chat: Chat
+    sources: Sources
+    ingestion: Ingestion
+    retriever: Retriever
+    index_state: Callable[[], IndexState]
+    sqlite_version: str

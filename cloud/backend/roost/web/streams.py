@@ -1,0 +1,61 @@
+"""Server-sent events (WHATWG HTML, section 9.2): no text can forge an event, and every stream is counted."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+
+from flask import Response
+
+from roost.web.calls import Call
+
+HEARTBEAT_S = 15.0
+HEARTBEAT = b": still here\n\n"
+_HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+
+
+def frame(event: str, data: str, event_id: str | None = None) -> bytes:
+    """One event. `data` is JSON, in which no line ever ends; `event` and `event_id` are our own words."""
+    if "\n" in data or "\r" in data:
+        raise ValueError("the data of an event is one line of JSON")
+    head = "" if event_id is None else f"id: {event_id}\n"
+    return f"{head}event: {event}\ndata: {data}\n\n".encode()
+
+
+def plain_frame(event: str, event_id: str | None = None, **fields: object) -> bytes:
+    return frame(event, json.dumps(fields), event_id)
+
+
+def answer_stream(call: Call, begin: Callable[[], Iterator[bytes]], close: Callable[[], None]) -> Response:
+    """Streams what `begin` yields; `close` is called once, however the stream ends.
+
+    Raises LimitReached when this person, or everybody together, has too many open streams.
+    """
+    person_id = call.person.id
+    if call.request.method == "HEAD":
+        close()
+        return Response(content_type="text/event-stream", headers=_HEADERS)
+    places = call.shared.streams
+    try:
+        places.take(person_id)
+    except BaseException:
+        close()
+        raise
+    answer = Response(begin(), content_type="text/event-stream", headers=_HEADERS)
+
+    def end() -> None:
+        places.give_back(person_id)
+        close()
+
+    answer.call_on_close(end)
+    return answer
+
+
+def still_signed_in(call: Call) -> bool:
+    """False once the session has ended or the key was revoked: the stream then ends at its next heartbeat."""
+    secret = call.caller.secret
+    if secret is None:
+        return False
+    if call.caller.by_key:
+        return call.services.api_keys.person_of(secret) is not None
+    return call.services.sign_in.person_of_session(secret) is not None
