@@ -6,8 +6,8 @@ model     build/minilm, the embedding model
 frontend  frontend/dist, the web page
 browser   a chromium, from PATH or, as root on Debian, from its package
 
-Needs Python 3.11 with venv and nothing else. May be interrupted at any moment and run again: what it makes has
-another name until it is complete, or is marked as complete last.
+Needs Python 3.11 with venv and nothing else. May be interrupted at any moment and run again: what it makes
+has another name until it is complete, or is marked as complete last.
 """
 
 from __future__ import annotations
@@ -176,8 +176,6 @@ class Environment:
 
     def make(self) -> None:
         """A fresh environment. Raises CannotPrepareError where Python comes without venv, as on Debian."""
-        if Path(sys.prefix) == VENV:
-            os.execv(base_python(), [base_python(), *sys.argv])  # noqa: S606 - it cannot replace itself
         with room_for(BUILD / "old-venv") as folder:
             if VENV.exists():
                 VENV.rename(folder / "venv")
@@ -185,7 +183,7 @@ class Environment:
         VENV.mkdir()
         self.unfinished.touch()
         try:
-            call([sys.executable, "-m", "venv", VENV])
+            call([base_python(), "-m", "venv", VENV])
         except CommandFailedError as error:
             version = f"{sys.version_info.major}.{sys.version_info.minor}"
             raise CannotPrepareError(
@@ -212,8 +210,10 @@ class Environment:
 
 
 def base_python() -> str:
-    """The interpreter that the running environment was made from."""
-    return str(Path(sys.base_prefix) / "bin" / f"python{sys.version_info.major}.{sys.version_info.minor}")
+    """The interpreter outside of any environment, since the running one's may be about to go."""
+    name = f"python{sys.version_info.major}.{sys.version_info.minor}"
+    found = Path(sys.base_prefix) / "bin" / name
+    return str(found) if found.exists() else sys.executable
 
 
 def install(locks: list[str], python: Path, *options: str) -> None:
