@@ -82,6 +82,11 @@ class Answer:
     evidence: Evidence | None = None
     stopped: bool = False
 
+    @property
+    def shows_gap(self) -> bool:
+        """The documents were searched, and do not say: something for the operator's list."""
+        return self.refused and self.evidence is not None
+
 
 @dataclass(frozen=True, slots=True)
 class SourcesFound:

@@ -8,7 +8,6 @@ import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from roost.clock import Clock, Ids
 from roost.domain.answers import (
     Answer,
     AnswerEvent,
@@ -28,8 +27,6 @@ from roost.domain.quoting import quoted_answer
 from roost.errors import LimitReached, RemoteError, RemoteUnreachable
 from roost.services.ports import AnswerWriter, Endpoint, PromptMessage, Retriever, WritingEnded
 from roost.services.spending import Reservation, Spending
-from roost.storage import chat as stored_chat
-from roost.storage.database import Database
 
 _log = logging.getLogger(__name__)
 
@@ -76,20 +73,14 @@ class QuestionAnswering:
         writer: AnswerWriter,
         defaults: WritingDefaults,
         spending: Spending,
-        database: Database,
-        clock: Clock,
-        ids: Ids,
     ) -> None:
         self._retriever = retriever
         self._writer = writer
         self._defaults = defaults
         self._spending = spending
-        self._database = database
-        self._clock = clock
-        self._ids = ids
 
     def answer(self, question: Question, stopped: Callable[[], bool]) -> Iterator[AnswerEvent]:
-        """See ports.Answerer. Raises what storage raises; never what an endpoint does."""
+        """See ports.Answerer. Raises what retrieval and storage raise; never what an endpoint does."""
         previous = next((turn.text for turn in reversed(question.context) if turn.role == "user"), None)
         found = self._retriever.retrieve(
             question.text, previous=previous, source_ids=question.settings.source_ids, limit=SOURCES_LIMIT
@@ -98,7 +89,7 @@ class QuestionAnswering:
             yield from _told(Answer(NOT_READY, (), (), refused=True, model=None, notice=None, tokens_used=0))
             return
         if found.confidence is Confidence.REFUSE or not found.passages:
-            yield from _told(self._refusal(question, found))
+            yield from _told(_refusal(found))
             return
         sources = Sources.of(found.passages)
         yield SourcesFound(sources.citations)
@@ -151,7 +142,7 @@ class QuestionAnswering:
         self._spending.settle(place, tokens)
         if draft.declined:
             yield SourcesFound(())
-            refusal = self._refusal(question, found, endpoint.model, tokens)
+            refusal = _refusal(found, endpoint.model, tokens)
             yield TextReplaced(refusal.text)
             yield Finished(refusal)
             return
@@ -180,30 +171,6 @@ class QuestionAnswering:
                 evidence=_evidence(found),
                 stopped=ended is None,
             )
-        )
-
-    def _refusal(
-        self, question: Question, found: Retrieval, model: str | None = None, tokens_used: int = 0
-    ) -> Answer:
-        """Says that the docs don't, with the nearest pages, and notes the gap for the operator."""
-        gap_id, at = self._ids.new(), self._clock.now()
-        self._database.write(
-            lambda db: stored_chat.record_unanswered(
-                db, gap_id, question.text, question.settings.bot_id, question.platform, at
-            )
-        )
-        nearest = nearest_pages(found.passages)
-        pages = "\n".join(f"- {markdown_link(page)}" for page in nearest)
-        text = f"{NOT_SAID} Closest pages:\n\n{pages}" if nearest else NOT_SAID
-        return Answer(
-            text,
-            (),
-            nearest,
-            refused=True,
-            model=model,
-            notice=None,
-            tokens_used=tokens_used,
-            evidence=_evidence(found),
         )
 
 
@@ -266,6 +233,22 @@ def _messages(question: Question, sources: Sources) -> tuple[PromptMessage, ...]
         PromptMessage("system", system_message(question.settings.system_prompt, sources.citations)),
         *(PromptMessage(turn.role, turn.text) for turn in conversation(question.context)),
         PromptMessage("user", question.text),
+    )
+
+
+def _refusal(found: Retrieval, model: str | None = None, tokens_used: int = 0) -> Answer:
+    """Says that the docs don't, with the nearest pages."""
+    nearest = nearest_pages(found.passages)
+    pages = "\n".join(f"- {markdown_link(page)}" for page in nearest)
+    return Answer(
+        f"{NOT_SAID} Closest pages:\n\n{pages}" if nearest else NOT_SAID,
+        (),
+        nearest,
+        refused=True,
+        model=model,
+        notice=None,
+        tokens_used=tokens_used,
+        evidence=_evidence(found),
     )
 
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -25,6 +24,7 @@ from roost.domain.answers import (
 from roost.domain.chat import Message, MessageStatus
 from roost.errors import LimitReached, NotFound, RoostError, Unavailable
 from roost.services.ports import Answerer, BotAnswers
+from roost.services.worker_threads import WorkerThreads
 from roost.storage import chat as stored_chat
 from roost.storage import runs as stored_runs
 from roost.storage.database import Database
@@ -240,7 +240,7 @@ class Runs:
         self._bots = bots
         self._clock = clock
         self._places = threading.BoundedSemaphore(threads + waiting)
-        self._executor = ThreadPoolExecutor(threads, thread_name_prefix="answer")
+        self._threads = WorkerThreads(threads, "answer")
         self._gate = threading.Lock()
         self._live: dict[str, _LiveRun] = {}
         self._stopping = threading.Event()
@@ -269,11 +269,7 @@ class Runs:
         """Begins a reserved run whose question is stored. While stopping it stays stored, for the next
         start.
         """
-        try:
-            self._executor.submit(self._work, run_id, attempt)
-        except RuntimeError:  # the executor is shut down: the run is pending in the file
-            self._places.release()
-            self._live_run(run_id).interrupt()
+        self._threads.submit(lambda: self._work(run_id, attempt))
 
     def resume_unfinished(self) -> int:
         """At start: begins every unfinished run again, the oldest question first. Gives their number."""
@@ -328,10 +324,13 @@ class Runs:
             if live.finished_at_s is None:
                 live.interrupt()
 
-    def stop(self) -> None:
-        """Announces the stop and returns when no answer is being made any more."""
+    def stop(self, timeout_s: float = 2.0) -> bool:
+        """Announces the stop and waits until no answer is being made any more; False when time ran out first.
+
+        Whatever is not stored by then is answered at the next start.
+        """
         self.announce_stop()
-        self._executor.shutdown(wait=True, cancel_futures=True)
+        return self._threads.wait_idle(timeout_s)
 
     def _resume(self, unfinished: Sequence[tuple[str, int]]) -> None:
         for run_id, attempt in unfinished:
@@ -432,7 +431,7 @@ class Runs:
         self, given: stored_runs.RunInput, answer: Answer, status: MessageStatus
     ) -> Message | None:
         at = self._clock.now()
-        return self._database.write(lambda db: stored_runs.store_answer(db, given.run, answer, status, at))
+        return self._database.write(lambda db: stored_runs.store_answer(db, given, answer, status, at))
 
     def _fail(self, live: _LiveRun, error: Exception) -> None:
         if self._stopping.is_set():

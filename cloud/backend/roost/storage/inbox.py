@@ -141,7 +141,7 @@ def store_answer(
     """
     store_replies(db, exchange.bot_id, update_id, payloads, opened_at)
     chat.record_exchange(db, exchange)
-    if exchange.answer.refused:
+    if exchange.answer.shows_gap:
         chat.record_unanswered(
             db, gap_id, exchange.question, exchange.bot_id, exchange.platform, exchange.answered_at
         )

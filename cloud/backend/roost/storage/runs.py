@@ -95,14 +95,17 @@ def _posted_before(db: Connection, new: NewQuestion, earlier: Message) -> Posted
 
 
 def store_answer(
-    db: Connection, run: Run, answer: Answer, status: MessageStatus, at: datetime
+    db: Connection, given: RunInput, answer: Answer, status: MessageStatus, at: datetime
 ) -> Message | None:
     """Puts the answer in its message and ends the run. None when it was ended before, or its thread is
     gone.
     """
+    run = given.run
     if not finish_run(db, run.id, status, None, at):
         return None
     chat.finish_answer(db, run.answer_id, answer, status)
+    if answer.shows_gap:
+        chat.record_unanswered(db, run.answer_id, given.question, given.bot_id, "web", at)
     chat.touch_thread(db, run.thread_id, at)
     return chat.find_message(db, run.answer_id)
 
