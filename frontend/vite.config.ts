@@ -23,6 +23,6 @@ export default defineConfig({
   test: {
     environment: 'happy-dom',
     include: ['src/**/*.test.{ts,tsx}'],
-    restoreMocks: true,
+    unstubGlobals: true,
   },
 });

@@ -1,6 +1,6 @@
 import { useNavigate } from '@tanstack/react-router';
 import { Bot, Plus } from 'lucide-react';
-import { useEffect, useId, useRef, useState } from 'react';
+import { useId, useLayoutEffect, useRef, useState } from 'react';
 import type { Person } from '../lib/apiTypes';
 import { useBots } from '../lib/bots';
 import { pagesFor } from './navigation';
@@ -23,8 +23,10 @@ export function FindDialog({ user, onClose }: { user: Person; onClose: () => voi
   const found = useFound(user).filter(({ label }) => label.toLowerCase().includes(text.trim().toLowerCase()));
   const chosen = Math.min(at, found.length - 1);
 
-  useEffect(() => {
-    if (!ref.current?.open) ref.current?.showModal();
+  useLayoutEffect(() => {
+    const dialog = ref.current;
+    if (dialog && !dialog.open) dialog.showModal();
+    return () => dialog?.close();
   }, []);
 
   const open = (index: number) => {

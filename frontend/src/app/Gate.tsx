@@ -1,5 +1,5 @@
 import { useQueryClient } from '@tanstack/react-query';
-import { lazy, Suspense, useEffect, useRef, useState } from 'react';
+import { lazy, type ReactNode, Suspense, useEffect, useLayoutEffect, useRef, useState } from 'react';
 import { api } from '../lib/apiClient';
 import type { Person, Session } from '../lib/apiTypes';
 import { queryKeys } from '../lib/queryKeys';
@@ -16,7 +16,7 @@ const SignInPage = lazy(async () => ({
 /**
  * Decides between the pages and what stands before them: connecting, restoring, signing in.
  *
- * Once pages were shown they stay mounted, out of sight, while their person signs in again: nothing typed is lost.
+ * Once pages were shown they stay mounted, covered, while their person signs in again: nothing typed is lost.
  * Somebody else signing in starts afresh.
  */
 export function Gate() {
@@ -43,12 +43,8 @@ export function Gate() {
   const before = whatComesBefore(data, session.error, linkCode, onSignedIn);
   return (
     <>
-      {before}
-      {user ? (
-        <div hidden={before !== null}>
-          <Shell key={user.id} user={user} />
-        </div>
-      ) : null}
+      {user ? <Shell key={user.id} user={user} /> : null}
+      {user && before ? <Cover>{before}</Cover> : before}
     </>
   );
 }
@@ -93,5 +89,31 @@ function NotReady({ session }: { session: Session }) {
         <p className="text-ink-2">{frame.goesOn}</p>
       </div>
     </main>
+  );
+}
+
+/** Lies over everything, open dialogs too: only the top one of the browser's modal dialogs can be used. */
+function Cover({ children }: { children: ReactNode }) {
+  const ref = useRef<HTMLDialogElement>(null);
+  const cover = () => {
+    if (ref.current && !ref.current.open) ref.current.showModal();
+  };
+  // biome-ignore lint/correctness/useExhaustiveDependencies: once, while it is shown
+  useLayoutEffect(() => {
+    cover();
+    const dialog = ref.current;
+    return () => dialog?.close();
+  }, []);
+  return (
+    <dialog
+      ref={ref}
+      aria-label={frame.product}
+      onCancel={(event) => event.preventDefault()}
+      // Browsers close on a second Esc whatever a page says.
+      onClose={cover}
+      className="m-0 h-dvh max-h-none w-full max-w-none overflow-y-auto bg-paper p-0 text-ink"
+    >
+      {children}
+    </dialog>
   );
 }

@@ -4,6 +4,7 @@ import type { Bot, Session, Source } from '../lib/apiTypes';
 import { dropBot, putBot } from '../lib/bots';
 import { liveEvents, useLiveEvent, useLiveState } from '../lib/liveEvents';
 import { queryKeys } from '../lib/queryKeys';
+import { useSession } from '../lib/session';
 import { dropSource, putSource } from '../lib/sources';
 
 /** A resource that is gone. */
@@ -16,13 +17,13 @@ interface Deleted {
 export function useLiveUpdates(): void {
   const client = useQueryClient();
   const state = useLiveState();
-  useEffect(
-    () =>
-      liveEvents.open((status) => {
-        if (status === 401) signedOut(client);
-      }),
-    [client],
-  );
+  const signedIn = useSession().data?.user != null;
+  useEffect(() => {
+    if (!signedIn) return;
+    return liveEvents.open((status) => {
+      if (status === 401) signedOut(client);
+    });
+  }, [client, signedIn]);
   // What changed while the stream was away is not told again: ask.
   useEffect(() => {
     if (state === 'open') void client.invalidateQueries();

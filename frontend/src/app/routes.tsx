@@ -4,6 +4,7 @@ import {
   createRouter,
   lazyRouteComponent,
   Navigate,
+  type RouterHistory,
 } from '@tanstack/react-router';
 import { type BotTab, isBotTab } from '../lib/botTabs';
 import { BrokenPage } from './BrokenPage';
@@ -62,15 +63,19 @@ const link = createRoute({
   component: () => <Navigate to="/" replace />,
 });
 
-export const router = createRouter({
-  routeTree: root.addChildren([bots, bot, ask, thread, knowledge, status, settings, link]),
-  defaultPreload: 'intent',
-  defaultErrorComponent: BrokenPage,
-  scrollRestoration: true,
-});
+/** The pages by address; `history` is the browser's own unless a test brings another. */
+export function createAppRouter(history?: RouterHistory) {
+  return createRouter({
+    ...(history ? { history } : {}),
+    routeTree: root.addChildren([bots, bot, ask, thread, knowledge, status, settings, link]),
+    defaultPreload: 'intent',
+    defaultErrorComponent: BrokenPage,
+    scrollRestoration: true,
+  });
+}
 
 declare module '@tanstack/react-router' {
   interface Register {
-    router: typeof router;
+    router: ReturnType<typeof createAppRouter>;
   }
 }
