@@ -2,7 +2,7 @@
 
 import sys
 
-from roost.bootstrap import serve
+from roost.serving import serve
 
 if __name__ == "__main__":
     sys.exit(serve())

@@ -1,7 +1,14 @@
-"""`python -m roost`."""
+"""`python -m roost`, and the `roost` command."""
 
 import sys
 
-from roost.cli.main import main
+from roost.cli.main import run
+from roost.serving import serve
 
-sys.exit(main())
+
+def main() -> int:
+    return run(sys.argv[1:], serve)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -36,7 +36,7 @@ class LoopThread:
         return self._loop
 
     def silence_s(self) -> float:
-        """Seconds since the loop last showed a sign of life; 0 before it starts, when nothing can be stuck."""
+        """Seconds since the loop last showed a sign of life; 0 before it starts: nothing can be stuck yet."""
         if not self._running.is_set():
             return 0.0
         return self._clock.monotonic_s() - self._last_beat_s
@@ -56,6 +56,7 @@ class LoopThread:
         loop.call_soon(self._beat)
         loop.call_soon(self._running.set)
         loop.run_forever()
+        loop.close()
 
     def _beat(self) -> None:
         self._last_beat_s = self._clock.monotonic_s()

@@ -1,16 +1,19 @@
-"""`roost serve`; without a command, says what there is."""
+"""The `roost` command."""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable, Sequence
+
+USAGE = "usage: roost serve"
 
 
-def main(arguments: list[str] | None = None) -> int:
+def run(arguments: Sequence[str], serve: Callable[[], int]) -> int:
     """The exit code: 0 done, 1 refused, 2 misused."""
-    from roost.bootstrap import serve
-
-    words = sys.argv[1:] if arguments is None else arguments
-    if words == ["serve"]:
+    if list(arguments) == ["serve"]:
         return serve()
-    print("usage: roost serve", file=sys.stderr)
+    if list(arguments) in (["--help"], ["-h"]):
+        print(USAGE)
+        return 0
+    print(USAGE, file=sys.stderr)
     return 2

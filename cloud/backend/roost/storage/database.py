@@ -248,3 +248,7 @@ def _translate(error: BaseException, path: Path) -> BaseException:
             retry_after_s=30,
         )
     return error
+
+
+def sqlite_version() -> str:
+    return sqlite3.sqlite_version

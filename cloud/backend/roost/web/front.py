@@ -74,7 +74,10 @@ class Front:
                 {"state": standing.state, "reason": standing.reason},
             )
         if not is_sent_to_us(environ, self._settings):
-            sentence = "This address is not one of Roost's. Open it at its own address, or set PUBLIC_URL to this one."
+            sentence = (
+                "This address is not one of Roost's. "
+                "Open it at its own address, or set PUBLIC_URL to this one."
+            )
             return _error(start_response, "400 Bad Request", "unknown_host", sentence)
         if path == "/api/session" and method in ("GET", "HEAD"):
             local = may_sign_in_locally(environ, self._settings)
