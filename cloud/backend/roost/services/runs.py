@@ -186,6 +186,9 @@ class RunSubscription:
                     if hold_s <= 0 or any(not isinstance(event, DeltaEvent) for event in events):
                         return self._take(events, now_s)
                     wait_s = min(wait_s, hold_s)
+                elif self._live.finished_at_s is not None:
+                    self.ended = True
+                    return None
                 elif self._live.interrupted:
                     self.ended = True
                     return RestartEvent()
