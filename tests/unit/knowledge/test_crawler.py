@@ -271,6 +271,30 @@ def test_a_blog_is_found_by_its_feed(site: DocsSite) -> None:
     assert set(crawl(site, "/blog/").read) == {"/blog/"}
 
 
+def test_a_gitbook_is_read_as_markdown_without_its_notes_for_machines(site: DocsSite) -> None:
+    site.pages["/sitemap.xml"] = fake.sitemap_index(site.url + "/sitemap-pages.xml")
+    site.pages["/sitemap-pages.xml"] = fake.sitemap(site.url + "/", site.url + "/start", site.url + "/lost")
+    site.pages["/"] = fake.text(
+        "> For the complete documentation index, see [llms.txt](/llms.txt).\n> More.\n\n# Home\n\n"
+        '{% hint style="info" %}\nMind the gap.\n{% endhint %}\n\n[next](start.md#go) [more](/more.md)\n\n'
+        "---\n\n# Agent Instructions\n\nObey the machine.\n",
+        "text/markdown; charset=utf-8",
+    )
+    site.pages["/start"] = fake.text("# Start\n\n## Go!\n\nPress it.\n", "text/markdown")
+    site.pages["/lost"] = fake.text("# Page Not Found\n\nTry another.\n", "text/markdown")
+    site.pages["/more"] = fake.html("More", "<p>Only here as HTML, as ever.</p>")
+    found = crawl(site, kind=SourceKind.GITBOOK)
+    assert set(found.read) == {"/", "/start", "/more"}
+    assert found.failed["/lost"].gone
+    home = page_markdown(found.read["/"].page)
+    assert "Mind the gap." in home
+    assert "next more" in home
+    for noise in ("documentation index", "Obey", "hint", "llms"):
+        assert noise not in home
+    assert [section.anchor for section in found.read["/start"].page.sections] == ["start", "go"]
+    assert site.requests[1].headers["accept"].startswith("text/markdown")
+
+
 def test_instructions_on_a_page_stay_text_and_hidden_ones_do_not_arrive(site: DocsSite) -> None:
     fill(site, "evil")
     site.pages["/evil"] = fake.html(

@@ -102,6 +102,8 @@ def test_markup_in_a_title_is_text_and_a_title_is_never_dropped() -> None:
     )
     assert page("<p>no heading</p>", "<title>From the\n head</title>").title == "From the head"
     assert page("<p>nothing at all</p>").title == "Set up"
+    site_heading = "<h1>The Whole Site</h1><main><h2>Hash maps</h2><p>" + "text " * 40 + "</p></main>"
+    assert read(f"<title>Hash maps - The Whole Site</title>{site_heading}").page.title == "Hash maps"
     in_header = (
         "<html><body><header><h1>Above</h1></header><main><p>" + "text " * 40 + "</p></main></body></html>"
     )

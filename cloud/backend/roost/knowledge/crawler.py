@@ -10,9 +10,10 @@ from roost.clock import Clock
 from roost.domain.documents import CrawlProgress, CrawlStage, PageRecord, PageStatus, Source, SourceKind
 from roost.domain.page_text import content_sha256
 from roost.errors import AddressRefused, RemoteError, RemoteRejected, RemoteUnreachable
+from roost.knowledge import gitbook
 from roost.knowledge.extraction import Extraction, extract
 from roost.knowledge.feeds import feed_links, read_feeds
-from roost.knowledge.fetcher import PAGE_TYPES, Fetched, FetchSession, NotModified, SafeFetcher
+from roost.knowledge.fetcher import PAGE_ACCEPT, PAGE_TYPES, Fetched, FetchSession, NotModified, SafeFetcher
 from roost.knowledge.robots import Robots, read_robots
 from roost.knowledge.scope import Scope
 from roost.knowledge.sitemaps import read_sitemaps
@@ -179,6 +180,7 @@ class _SiteCrawl:
         return self._session.get(
             url,
             PAGE_TYPES,
+            accept=gitbook.ACCEPT if self._source.kind is SourceKind.GITBOOK else PAGE_ACCEPT,
             etag=kept.etag if kept else None,
             last_modified=kept.last_modified if kept else None,
         )
@@ -210,8 +212,11 @@ class _SiteCrawl:
                 return
             self._queued.add(answer.url)
         self._read.update((url, answer.url))
+        body = answer.body
+        if self._source.kind is SourceKind.GITBOOK and "markdown" in answer.content_type:
+            body = gitbook.without_notes(body)
         try:
-            extraction = extract(answer.url, answer.content_type, answer.charset, answer.body)
+            extraction = extract(answer.url, answer.content_type, answer.charset, body)
         except RemoteRejected as error:
             yield self._failure(answer.url, error.message)
             return
@@ -233,7 +238,10 @@ class _SiteCrawl:
         hrefs = extraction.page.links
         if extraction.refresh_to is not None:
             hrefs = (extraction.refresh_to, *hrefs)
-        found = dict.fromkeys(link for href in hrefs if (link := self._scope.link(answer.url, href)))
+        links = (link for href in hrefs if (link := self._scope.link(answer.url, href)))
+        if self._source.kind is SourceKind.GITBOOK:
+            links = (gitbook.without_suffix(link) for link in links)
+        found = dict.fromkeys(links)
         if extraction.soft_404:
             yield self._gone(answer.url, "The page says that it does not exist.")
             return

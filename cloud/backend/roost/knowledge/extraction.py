@@ -12,12 +12,16 @@ import re
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 from urllib.parse import unquote, urljoin, urlsplit
 
 from roost.domain.documents import ExtractedPage, Section
 from roost.errors import RemoteRejected
 from roost.knowledge.html_walk import SectionWalk, one_line, readable_root
-from roost.knowledge.markdown_pages import markdown_sections, markdown_title
+from roost.knowledge.markdown_pages import markdown_links, markdown_sections, markdown_title
+
+if TYPE_CHECKING:
+    from selectolax.lexbor import LexborHTMLParser
 
 TEXT_LIMIT = 400_000
 LINK_LIMIT = 2_000
@@ -67,7 +71,8 @@ def extract(url: str, content_type: str, charset: str | None, body: bytes) -> Ex
     if not content_type:
         content_type = "text/html" if text.lstrip()[:1] == "<" else "text/plain"
     if content_type in _MARKDOWN_TYPES or (content_type == "text/plain" and url.endswith(".md")):
-        return _from_sections(url, markdown_title(text), markdown_sections(text[:TEXT_LIMIT]))
+        text = text[:TEXT_LIMIT]
+        return _from_sections(url, markdown_title(text), markdown_sections(text), markdown_links(text))
     if content_type == "text/plain":
         return _from_sections(url, "", (Section(0, "", None, text[:TEXT_LIMIT].strip()),))
     return _from_html(url, text)
@@ -118,8 +123,7 @@ def _from_html(url: str, markup: str) -> Extraction:
             walk.sections = list(sections)
         else:
             walk.read(tree.body)
-    first_heading = tree.css_first("h1")
-    title = walk.title or (one_line(first_heading.text()) if first_heading else "") or head_title
+    title = walk.title or _title_without_main_heading(tree, walk.sections, head_title)
     robots = tree.css_first("meta[name='robots' i]")
     refresh = tree.css_first("meta[http-equiv='refresh' i]")
     extraction = _from_sections(url, title, tuple(walk.sections), links)
@@ -129,6 +133,19 @@ def _from_html(url: str, markup: str) -> Extraction:
         refresh_to=_refresh_target(refresh.attributes.get("content") or "") if refresh else None,
         soft_404=extraction.soft_404 or bool(extraction.empty and _SOFT_404.match(head_title)),
     )
+
+
+def _title_without_main_heading(tree: LexborHTMLParser, sections: list[Section], head_title: str) -> str:
+    """Of the heading above the text, which may be the site's, and the text's own first one: that with which
+    the page's title begins.
+    """
+    above = tree.css_first("h1")
+    outside = one_line(above.text()) if above is not None else ""
+    inside = next((section.heading for section in sections if section.heading), "")
+    for heading in (outside, inside):
+        if heading and head_title.startswith(heading):
+            return heading
+    return head_title or outside or inside
 
 
 def _refuse_deep_nesting(markup: str) -> None:

@@ -44,6 +44,7 @@ HOSTS_REMEMBERED = 1_000
 PAGE_TYPES = frozenset(
     {"", "text/html", "application/xhtml+xml", "text/plain", "text/markdown", "text/x-markdown"}
 )
+PAGE_ACCEPT = "text/html,application/xhtml+xml,text/markdown;q=0.9,text/plain;q=0.8,*/*;q=0.1"
 FEED_TYPES = frozenset(
     {
         "",
@@ -293,7 +294,7 @@ class FetchSession:
         url: str,
         accepted_types: frozenset[str],
         *,
-        accept: str = "text/html,application/xhtml+xml,text/markdown;q=0.9,text/plain;q=0.8,*/*;q=0.1",
+        accept: str = PAGE_ACCEPT,
         etag: str | None = None,
         last_modified: str | None = None,
         keep_truncated: bool = False,

@@ -8,10 +8,14 @@ from roost.domain.documents import Section
 from roost.domain.headings import heading_slug
 from roost.knowledge.html_walk import one_line, visible
 
+LINK_LIMIT = 2_000
+
+_TARGET = re.compile(r"(?<!!)\[[^\]\n]{0,300}\]\(\s*<?([^)\s>]{1,1000})")
 _FENCE = re.compile(r"^ {0,3}(`{3,}|~{3,})")
 _ATX = re.compile(r"^ {0,3}(#{1,6})[ \t]+(.*?)[ \t]*#*[ \t]*$")
 _EXPLICIT_ANCHOR = re.compile(r"\s*(?:\{#([\w-]{1,100})\}|<a (?:id|name|href)=\"#?([\w-]{1,100})\">\s*</a>)")
 _SETEXT = re.compile(r"^ {0,3}(=+|-{2,})[ \t]*$")
+_RULE = re.compile(r"^ {0,3}(?:(?:-[ \t]*){3,}|(?:\*[ \t]*){3,}|(?:_[ \t]*){3,})$")
 _IMAGE = re.compile(r"!\[([^\]\n]{0,300})\]\([^)\n]{0,2000}\)")
 _LINK = re.compile(r"\[([^\]\n]{1,300})\]\([^)\n]{0,2000}\)")
 _COMMENT = re.compile(r"<!--.*?(?:-->|\Z)", re.DOTALL)
@@ -24,6 +28,11 @@ _FRONT_MATTER = re.compile(r"\A---\n.{0,10000}?\n---\n", re.DOTALL)
 def markdown_title(text: str) -> str:
     """The first heading of level 1, or an empty text."""
     return next((section.heading for section in markdown_sections(text[:20_000]) if section.level == 1), "")
+
+
+def markdown_links(text: str) -> tuple[str, ...]:
+    """Where the page's links lead, in order, as they are written."""
+    return tuple(dict.fromkeys(_TARGET.findall(text)))[:LINK_LIMIT]
 
 
 def markdown_sections(text: str, *, anchors: bool = True) -> tuple[Section, ...]:
@@ -70,7 +79,8 @@ def markdown_sections(text: str, *, anchors: bool = True) -> tuple[Section, ...]
             close()
             level = 1 if underline.group(1)[0] == "=" else 2
         else:
-            lines.append(line)
+            if not _RULE.match(line):
+                lines.append(line)
             continue
         explicit = _EXPLICIT_ANCHOR.search(raw)
         heading = one_line(_inline(_EXPLICIT_ANCHOR.sub("", raw)).replace("`", ""))
