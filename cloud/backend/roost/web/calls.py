@@ -1,7 +1,7 @@
 """One request on its way to the function that answers it: the payloads it takes, a reply that is given once.
 
-`Endpoint` is what Flask calls. It reads the view's annotations: `body` and `query` are payloads to check. What
-stands in the path comes as text, and what the view returns is the reply.
+`Endpoint` is what Flask calls. It reads the view's annotations: `body` and `query` are payloads to check. What stands in
+the path comes as text, and what the view returns is the reply.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Union, get_type_hints
+from typing import TYPE_CHECKING, Any, Union, cast, get_type_hints
 
 from flask import Response, g, request
 
@@ -142,7 +142,8 @@ class Endpoint:
         return self._view
 
     def __call__(self, **path: str) -> Response:
-        sent: Any = request
+        # The request itself: what a service stores for this call is worded on another thread.
+        sent = cast(StrictRequest, request._get_current_object())  # type: ignore[attr-defined]  # noqa: SLF001
         route = self._route
         key = _idempotency_key(sent) if route.writes and route.store is not None else None
         call = Call(self._services, self._shared, g.caller, sent, route, key)

@@ -90,6 +90,11 @@ def roost_error(error: errors.RoostError) -> Response:
 
 
 def answer_json(body: str, status: int) -> Response:
+    """An empty body is an answer without content."""
+    if not body:
+        answer = Response(status=status)
+        del answer.headers["Content-Type"]
+        return answer
     return Response(body, status, content_type="application/json")
 
 

@@ -51,7 +51,7 @@ class ListQuery(Payload):
 class ErrorDetail(Payload):
     code: str
     message: str
-    field: str | None = None
+    field: str = Field(default_factory=str)
 
 
 class Error(Payload):

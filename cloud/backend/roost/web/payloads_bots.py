@@ -68,10 +68,10 @@ class NewBot(Payload):
 class BotChange(Payload):
     """Only the fields that are sent change; the defaults here are never read."""
 
-    token: Secret = ""
-    name: Name = ""
+    token: Secret = Field(default_factory=str)
+    name: Name = Field(default_factory=str)
     model: Model | None = None
-    system_prompt: Text = ""
+    system_prompt: Text = Field(default_factory=str)
     base_url: Url | None = None
     api_key: Secret | None = None
     source_ids: SourceIds | None = None

@@ -45,8 +45,8 @@ class NewSource(Payload):
 class SourceChange(Payload):
     """Only the fields that are sent change; the defaults here are never read."""
 
-    every_s: Period = 60
-    paused: bool = False
+    every_s: Period = Field(default_factory=int)
+    paused: bool = Field(default_factory=bool)
 
 
 class PageQuery(ListQuery):

@@ -324,5 +324,14 @@ ROUTES = (
     Route(
         "GET", "/metrics", "getMetrics", _OPERATIONS, "operations:metrics", Access.METRICS, media="text/plain"
     ),
-    Route("GET", "/manual/<page>", "getManualPage", _OPERATIONS, "manual:page", _PUBLIC, media=_HTML),
+    Route(
+        "GET",
+        "/manual/<page>",
+        "getManualPage",
+        _OPERATIONS,
+        "manual:page",
+        _PUBLIC,
+        errors=(404,),
+        media=_HTML,
+    ),
 )
