@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import suppress
-
-from sqlalchemy import Connection
+from urllib.parse import urlsplit, urlunsplit
 
 from roost.clock import Clock, Ids
 from roost.domain.documents import Source, SourceKind
-from roost.errors import AddressRefused, Conflict, InvalidInput
+from roost.errors import InvalidInput
 from roost.services.ingestion import Ingestion, SourceState
 from roost.services.ports import Crawler
 from roost.storage import sources
@@ -64,21 +62,22 @@ class Sources:
             owner_id=owner_id,
             created_at=self._clock.now(),
         )
-        stored = write_once(self._database, once, lambda db: _insert(db, source))
+        stored = write_once(self._database, once, lambda db: sources.insert_source_once(db, source))
         self._ingestion.source_changed(stored)
         return stored
 
     def seed(self, entries: Mapping[str, SourceKind], owner_id: str) -> list[Source]:
-        """Adds those of the configured sources that are not there yet; what is wrong shows at the crawl."""
-        added = []
-        for url, kind in entries.items():
-            with suppress(AddressRefused):
-                url = self._crawlers[kind].check_address(url)
-            now = self._clock.now()
-            source = Source(self._ids.new(), kind, url, self._period(kind, None), False, owner_id, now)
-            if self._database.write(lambda db, source=source: _insert_if_new(db, source)):  # type: ignore[misc]
-                added.append(source)
-                self._ingestion.source_changed(source)
+        """Adds the configured sources when there are none yet, as at the first start: what somebody deleted
+        stays deleted. No name is resolved; what is wrong with an address shows at its crawl.
+        """
+        now = self._clock.now()
+        wanted = [
+            Source(self._ids.new(), kind, _plain(url), self._period(kind, None), False, owner_id, now)
+            for url, kind in entries.items()
+        ]
+        added = self._database.write(lambda db: sources.insert_first_sources(db, wanted))
+        for source in added:
+            self._ingestion.source_changed(source)
         return added
 
     def list(self) -> list[SourceState]:
@@ -98,15 +97,12 @@ class Sources:
     ) -> Source:
         """Changes what is given. Pausing ends a crawl that runs. Raises NotFound, InvalidInput, Replayed."""
 
-        def run(db: Connection) -> Source:
-            before = sources.get_source(db, source_id)
-            period_s = before.every_s if every_s is None else self._period(before.kind, every_s)
-            sources.change_source(
-                db, source_id, period_s, before.paused if paused is None else paused, self._clock.now()
-            )
-            return sources.get_source(db, source_id)
-
-        changed = write_once(self._database, once, run)
+        if every_s is not None:
+            self._period(SourceKind.WEBSITE, every_s)
+        at = self._clock.now()
+        changed = write_once(
+            self._database, once, lambda db: sources.change_source(db, source_id, every_s, paused, at)
+        )
         self._ingestion.source_changed(changed)
         return changed
 
@@ -138,26 +134,6 @@ class Sources:
         return every_s
 
 
-def _insert(db: Connection, source: Source) -> Source:
-    same_id = next((known for known in sources.list_sources(db) if known.id == source.id), None)
-    if same_id is not None:
-        if (same_id.kind, same_id.url, same_id.owner_id) != (source.kind, source.url, source.owner_id):
-            raise Conflict(
-                "This id names another source already. Use a new one.", code="id_taken", field="id"
-            )
-        return same_id
-    if sources.find_source(db, source.kind, source.url) is not None:
-        raise Conflict(
-            "This source was added already. Look for it in the list of sources.",
-            code="source_exists",
-            field="url",
-        )
-    sources.insert_source(db, source)
-    return sources.get_source(db, source.id)
-
-
-def _insert_if_new(db: Connection, source: Source) -> bool:
-    if sources.find_source(db, source.kind, source.url) is not None:
-        return False
-    sources.insert_source(db, source)
-    return True
+def _plain(url: str) -> str:
+    parts = urlsplit(url.strip())
+    return urlunsplit(parts._replace(path=parts.path or "/", fragment=""))

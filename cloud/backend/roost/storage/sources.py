@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 
 from sqlalchemy import Connection, Row, text
 
 from roost.clock import parse_timestamp, timestamp
 from roost.domain.documents import Source, SourceKind
-from roost.errors import NotFound
+from roost.errors import Conflict, NotFound
 
 _COLUMNS = "id, kind, url, every_s, paused, owner_id, created_at"
 
@@ -31,11 +32,57 @@ def insert_source(db: Connection, source: Source) -> None:
     )
 
 
-def change_source(db: Connection, source_id: str, every_s: int, paused: bool, at: datetime) -> None:
+def insert_source_once(db: Connection, source: Source) -> Source:
+    """Inserts, or gives the source that has this id and this content already.
+
+    Raises Conflict: `id_taken` when the id names another one, `source_exists` when the address is there.
+    """
+    same_id = next((known for known in list_sources(db) if known.id == source.id), None)
+    if same_id is not None:
+        if (same_id.kind, same_id.url, same_id.owner_id) != (source.kind, source.url, source.owner_id):
+            raise Conflict(
+                "This id names another source already. Use a new one.", code="id_taken", field="id"
+            )
+        return same_id
+    if find_source(db, source.kind, source.url) is not None:
+        raise Conflict(
+            "This source was added already. Look for it in the list of sources.",
+            code="source_exists",
+            field="url",
+        )
+    insert_source(db, source)
+    return get_source(db, source.id)
+
+
+def insert_first_sources(db: Connection, wanted: Iterable[Source]) -> list[Source]:
+    """Inserts those, each address once, if there is no source yet; gives what was inserted."""
+    if list_sources(db):
+        return []
+    inserted = []
+    for source in wanted:
+        if find_source(db, source.kind, source.url) is None:
+            insert_source(db, source)
+            inserted.append(source)
+    return inserted
+
+
+def change_source(
+    db: Connection, source_id: str, every_s: int | None, paused: bool | None, at: datetime
+) -> Source:
+    """Sets what is not None. Raises NotFound."""
     db.execute(
-        text("UPDATE sources SET every_s = :every_s, paused = :paused, updated_at = :at WHERE id = :id"),
-        {"id": source_id, "every_s": every_s, "paused": int(paused), "at": timestamp(at)},
+        text(
+            "UPDATE sources SET every_s = coalesce(:every_s, every_s), paused = coalesce(:paused, paused),"
+            " updated_at = :at WHERE id = :id"
+        ),
+        {
+            "id": source_id,
+            "every_s": every_s,
+            "paused": None if paused is None else int(paused),
+            "at": timestamp(at),
+        },
     )
+    return get_source(db, source_id)
 
 
 def delete_source(db: Connection, source_id: str) -> None:
