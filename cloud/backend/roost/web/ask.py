@@ -23,7 +23,8 @@ def ask(call: Call, body: NewQuestion) -> AskedAnswer:
 
 def prompts(_call: Call) -> PromptList:
     """The system prompts that come with Roost."""
-    return PromptList(items=[Prompt(key=each.key, name=each.name, text=each.text) for each in TEMPLATES])
+    items = [Prompt(key=each.key, name=each.name, text=each.text) for each in TEMPLATES]
+    return PromptList(items=items, next_cursor=None)
 
 
 def _shown(asked: Asked) -> AskedAnswer:

@@ -94,7 +94,7 @@ def logs(call: Call, bot_id: str, query: LogQuery) -> LogLineList:
     items = [
         LogLine(id=line.id, at=line.at, level=LogLevel(line.level), text=line.text) for line in found.lines
     ]
-    return LogLineList(items=items, dropped=found.dropped)
+    return LogLineList(items=items, next_cursor=None, dropped=found.dropped)
 
 
 def shown_bot(view: domain.BotView) -> Bot:

@@ -36,7 +36,7 @@ def search(call: Call, query: payloads.SearchQuery) -> payloads.PassageList:
         )
         for each in found.passages
     ]
-    return payloads.PassageList(items=items)
+    return payloads.PassageList(items=items, next_cursor=None)
 
 
 def unanswered(call: Call, query: ListQuery) -> payloads.UnansweredList:

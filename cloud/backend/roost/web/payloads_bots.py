@@ -93,7 +93,7 @@ class LogLine(Payload):
 
 class LogLineList(Payload):
     items: list[LogLine]
-    next_cursor: None = None
+    next_cursor: None
     dropped: int
 
 

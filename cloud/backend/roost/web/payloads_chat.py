@@ -145,4 +145,4 @@ class Prompt(Payload):
 
 class PromptList(Payload):
     items: list[Prompt]
-    next_cursor: None = None
+    next_cursor: None

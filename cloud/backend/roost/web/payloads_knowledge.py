@@ -92,7 +92,7 @@ class FoundPassage(Payload):
 
 class PassageList(Payload):
     items: list[FoundPassage]
-    next_cursor: None = None
+    next_cursor: None
 
 
 class UnansweredQuestion(Payload):
