@@ -30,6 +30,7 @@ FAULTS = (
     "empty",  # [DONE] at once
     "silent",  # an empty body
     "html",  # 200 with a web page
+    "hang_at_end",  # the whole answer, then the connection stays open
     "cut",  # two words, then the connection is cut
     "error_event",  # an error inside the stream
     "tool_calls",  # no text, only a call of a tool
@@ -69,6 +70,7 @@ class FakeLlm:
         self.released = threading.Event()
         self.released.set()
         self.arrived = threading.Semaphore(0)
+        self.connections = 0
         self.closing = threading.Event()
         self._server = _Server(("127.0.0.1", self.port), _Handler)
         self._server.fake = self
@@ -111,6 +113,10 @@ class _Server(ThreadingHTTPServer):
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     server: _Server
+
+    def setup(self) -> None:
+        super().setup()
+        self.server.fake.connections += 1
 
     def do_POST(self) -> None:
         fake = self.server.fake
@@ -171,6 +177,9 @@ class _Handler(BaseHTTPRequestHandler):
             if fake.pause_s:
                 time.sleep(fake.pause_s)
         self._chunk({}, fake.finish_reason)
+        if fake.fault == "hang_at_end":
+            fake.closing.wait(60)
+            return
         self._end(fake)
 
     def _faulty(self, fake: FakeLlm) -> None:

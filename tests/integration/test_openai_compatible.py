@@ -148,3 +148,16 @@ def test_clients_are_kept_and_bounded(llm: FakeLlm, writer: OpenAICompatible) ->
 
 def test_no_repr_holds_the_key() -> None:
     assert KEY not in repr(Endpoint("http://x", KEY, "m"))
+
+
+def test_a_connection_serves_many_answers(writer: OpenAICompatible, llm: FakeLlm) -> None:
+    for _ in range(5):
+        assert written(writer, llm)[0] == "Press start [1]."
+    assert llm.connections == 1
+
+
+def test_a_whole_answer_counts_though_the_endpoint_never_closes(
+    writer: OpenAICompatible, llm: FakeLlm
+) -> None:
+    llm.fault = "hang_at_end"
+    assert written(writer, llm) == ("Press start [1].", WritingEnded(None, cut=False))

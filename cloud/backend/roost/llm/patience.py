@@ -50,6 +50,10 @@ class Patience:
         self._begun = True
         self._next_s = self._clock.monotonic_s() + self._limits.next_s
 
+    def end_within(self, seconds: float) -> None:
+        """The answer is whole: what still comes is not worth more time than this."""
+        self._end_s = min(self._end_s, self._clock.monotonic_s() + seconds)
+
     def received(self, size_bytes: int) -> None:
         self._size_bytes += size_bytes
 
