@@ -69,6 +69,7 @@ class KnowledgeIndexer:
 
     def start(self) -> None:
         """Begins to embed what is missing. Nothing heavy is loaded while there are no chunks."""
+        self._stopping.clear()
         self._thread = threading.Thread(target=self._run, name="embedding", daemon=True)
         self._wake.set()
         self._thread.start()

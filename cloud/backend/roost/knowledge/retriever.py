@@ -90,7 +90,7 @@ class FusedRetriever:
         return Retrieval(
             query=question,
             passages=_passages(best, found)[:limit],
-            confidence=_confidence(cosines, words),
+            confidence=_confidence(cosines, words, size),
             index_version=index.version,
             ready=True,
         )
@@ -194,17 +194,14 @@ def _cosines(vector: Vector | None, stored: Mapping[int, bytes | None]) -> dict[
     return cosines
 
 
-def _confidence(cosines: Mapping[int, float | None], words: _Words) -> Confidence:
-    """By the top cosine; by words where there is no vector, or where passages that match by words have none
-    yet.
-    """
+def _confidence(cosines: Mapping[int, float | None], words: _Words, size: int) -> Confidence:
+    """By meaning and words; by words alone too where passages that match have no vector (yet)."""
     known = [cosine for cosine in cosines.values() if cosine is not None]
-    by_meaning = fusion.confidence_by_cosine(max(known, default=0.0))
-    if len(known) == len(cosines) and known:
-        return by_meaning
-    by_words = fusion.confidence_by_words(words.evidence)
+    by_both = fusion.confidence(max(known), words.evidence, size) if known else Confidence.REFUSE
+    if known and len(known) == len(cosines):
+        return by_both
     order = (Confidence.REFUSE, Confidence.HEDGE, Confidence.ANSWER)
-    return max(by_meaning, by_words, key=order.index)
+    return max(by_both, fusion.confidence_by_words(words.evidence), key=order.index)
 
 
 def _passages(best: Sequence[tuple[int, float]], found: Mapping[int, Chunk]) -> tuple[Passage, ...]:
