@@ -133,6 +133,7 @@ class TelegramApi:
         self.faults: list[Fault] = []
         self.holds: list[Hold] = []
         self.latencies: dict[str, float] = {}
+        self.reply_latencies: dict[str, float] = {}
         self.down = False
         self.app = web.Application()
         self.app.router.add_route("*", "/bot{token}/{method}", self._handle_api)
@@ -155,12 +156,11 @@ class TelegramApi:
         try:
             if fault is not None:
                 fault.n -= 1
-                misbehaved = await self._misbehave(fault, request, bot, method, fields)
-                if misbehaved is not None:
-                    return misbehaved
+                return await self._misbehave(fault, request, bot, method, fields)
             await self._wait_while_held(token, method, accept=False)
             result = await self._call(bot, method, fields)
             await self._wait_while_held(token, method, accept=True)
+            await asyncio.sleep(self.reply_latencies.get(method, 0.0))
         except ApiError as error:
             return _refusal(error)
         return _json({"ok": True, "result": result})
@@ -172,8 +172,8 @@ class TelegramApi:
 
     async def _misbehave(
         self, fault: Fault, request: web.Request, bot: FakeBot, method: str, fields: Json
-    ) -> web.Response | None:
-        """The faulty answer; None after a delay, when the call goes on as usual."""
+    ) -> web.Response:
+        """The faulty answer."""
         match fault.kind:
             case "429":
                 raise ApiError(
@@ -198,12 +198,18 @@ class TelegramApi:
             case "badjson":
                 return web.Response(text='{"ok":tru', content_type="application/json")
             case "hang":
-                await asyncio.sleep(fault.seconds)
-                return None
+                return await asyncio.shield(
+                    asyncio.ensure_future(self._hang(fault.seconds, bot, method, fields))
+                )
             case "lost":
                 await self._call(bot, method, fields)
         _abort(request)
         raise AssertionError("unreachable")
+
+    async def _hang(self, seconds: float, bot: FakeBot, method: str, fields: Json) -> web.Response:
+        """The work is done late, also when the client has given up waiting."""
+        await asyncio.sleep(seconds)
+        return _json({"ok": True, "result": await self._call(bot, method, fields)})
 
     async def _call(self, bot: FakeBot, method: str, fields: Json) -> Any:
         match method:
@@ -296,8 +302,7 @@ class TelegramApi:
         operation, given = request.match_info["operation"], await request.json()
         match operation:
             case "add":
-                for token in given["tokens"]:
-                    self.bots.setdefault(token, FakeBot(token))
+                self.bots |= {token: FakeBot(token) for token in given["tokens"] if token not in self.bots}
                 return _json({})
             case "revoke":
                 self.bots.pop(given["token"], None)
@@ -316,11 +321,9 @@ class TelegramApi:
                     hold.released.set()
                 self.holds.clear()
                 return _json({})
-            case "clear_faults":
-                self.faults.clear()
-                return _json({})
-            case "latency":
-                self.latencies[given["method"].lower()] = float(given["seconds"])
+            case "latency" | "reply_latency":
+                latencies = self.latencies if operation == "latency" else self.reply_latencies
+                latencies[given["method"].lower()] = float(given["seconds"])
                 return _json({})
             case "polling":
                 return _json({"polling": sum(bot.poll is not None for bot in self.bots.values())})
@@ -474,7 +477,13 @@ class FakeTelegram(TelegramControl):
 
 async def start_server(port: int) -> tuple[web.AppRunner, int]:
     """Listens on 127.0.0.1; port 0 takes a free one. Returns the runner and the port."""
-    runner = web.AppRunner(TelegramApi().app, handle_signals=False, access_log=None, shutdown_timeout=0.1)
+    runner = web.AppRunner(
+        TelegramApi().app,
+        handle_signals=False,
+        access_log=None,
+        shutdown_timeout=0.1,
+        handler_cancellation=True,
+    )
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", port, backlog=1024).start()
     return runner, int(runner.addresses[0][1])

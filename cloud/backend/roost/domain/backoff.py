@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Backoff:
-    """Doubles from `first_s` up to `cap_s`; half of each wait is chance, so that many do not return at once."""
+    """Doubles from `first_s` up to `cap_s`; half of each wait is chance, so many do not return at once."""
 
     first_s: float
     cap_s: float

@@ -38,7 +38,7 @@ from roost.services.supervisor import Supervisor
 from roost.storage.bots import BotStore
 from roost.storage.idempotency import Once, Replayed, find_reply, write_once
 
-_TOKEN = re.compile(r"\d{6,12}:[A-Za-z0-9_-]{30,64}")
+_TOKEN = re.compile(r"[0-9]{6,12}:[A-Za-z0-9_-]{30,64}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -110,7 +110,7 @@ class Supervisor:
 
     def poke(self, bot_id: str, *, restart: bool = False) -> None:
         """Storage has changed: brings the bot in line with it. Does not wait."""
-        if self._loop is not None:
+        if self._loop is not None and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._begin_reconciling, bot_id, restart)
 
     def observed(self, bot_id: str) -> Observed | None:

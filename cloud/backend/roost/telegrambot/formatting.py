@@ -21,14 +21,16 @@ TITLE_LIMIT = 120
 
 _FENCE = re.compile(r"^ {0,3}(?P<fence>`{3,8}|~{3,8})\s*(?P<language>[\w+#.-]*)[^\n`]*$")
 _INLINE = re.compile(
+    r"(?<!\\)(?:"
     r"(?P<code>`[^`\n]+`)"
-    r"|!?\[(?P<label>[^\]\n]*)\]\((?P<url>[^)\s]*)(?:\s+\"[^\"\n]*\")?\)"
+    r"|!?\[(?P<label>[^\]\n]*)\]\((?P<url>(?:[^()\s]|\([^()\s]*\))*)(?:\s+\"[^\"\n]*\")?\)"
     r"|\[(?P<number>\d{1,3})\]"
     r"|\*\*(?P<bold>[^*\n]+)\*\*"
     r"|__(?P<bold2>[^_\n]+)__"
     r"|(?<![\w*])\*(?P<italic>[^*\s](?:[^*\n]*[^*\s])?)\*(?![\w*])"
     r"|(?<!\w)_(?P<italic2>[^_\s](?:[^_\n]*[^_\s])?)_(?!\w)"
     r"|~~(?P<struck>[^~\n]+)~~"
+    r")"
 )
 _HEADING = re.compile(r"^ {0,3}#{1,6}\s+(.*?)\s*#*\s*$")
 _BULLET = re.compile(r"^(\s*)[-*+]\s+(.*)$")
@@ -56,7 +58,9 @@ def answer_parts(answer: Answer) -> list[Part]:
     """An answer with its numbered sources as messages in order; at least one."""
     shown = answer.text.strip() or "There is no answer to this."
     if answer.citations:
-        shown += "\n\n**Sources**\n" + "\n".join(f"[{each.n}] {_title(each)}" for each in answer.citations)
+        shown += "\n\n**Sources**\n" + "\n".join(
+            f"[{each.n}] [{_title(each)}]({each.url})" for each in answer.citations
+        )
     return parts(shown, (*answer.citations, *answer.nearest))
 
 
@@ -108,15 +112,10 @@ def to_html(markdown: str, citations: Sequence[Citation] = ()) -> str:
 
 
 def to_plain(markdown: str, citations: Sequence[Citation] = ()) -> str:
-    """The same without any formatting; sources keep their addresses."""
-    lines = []
+    """The same without any formatting; links keep their addresses."""
     links = _Links(citations)
-    for line in markdown.split("\n"):
-        source = re.match(r"^\[(\d{1,3})\] ", line)
-        url = links.of_number(int(source[1])) if source else None
-        plain = _ESCAPED.sub(r"\1", _INLINE.sub(lambda found: _plain_span(found, links), line))
-        lines.append(f"{plain} {url}" if url else plain)
-    cut = "\n".join(lines).strip("\n")
+    lines = (_INLINE.sub(lambda found: _plain_span(found, links), line) for line in markdown.split("\n"))
+    cut = "\n".join(_ESCAPED.sub(r"\1", line) for line in lines).strip("\n")
     while utf16_length(cut) > MESSAGE_LIMIT:
         cut = cut[: MESSAGE_LIMIT // 2]
     return cut
@@ -153,8 +152,6 @@ def _line(line: str, links: _Links) -> str:
 def _spans(text: str, links: _Links, *, inside_bold: bool = False) -> str:
     made, position = [], 0
     for found in _INLINE.finditer(text):
-        if found.start() > 0 and text[found.start() - 1] == "\\":
-            continue
         made.append(_text(text[position : found.start()]))
         made.append(_span(found, links, inside_bold))
         position = found.end()
@@ -206,6 +203,6 @@ def _quotation(lines: Sequence[str]) -> str:
 
 
 def _title(citation: Citation) -> str:
-    """A title as one line that no longer is markdown."""
-    flat = " ".join(citation.title.split())[:TITLE_LIMIT] or citation.url
-    return re.sub(r"[\[\]()*_`~\\<>]", " ", flat).strip() or "page"
+    """A title as one line that markdown reads as plain text within a link."""
+    flat = " ".join(citation.title.split())[:TITLE_LIMIT] or "page"
+    return re.sub(r"([\\*_`~])", r"\\\1", flat.replace("[", "(").replace("]", ")"))
