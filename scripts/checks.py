@@ -75,7 +75,7 @@ CHECKS = (
     Check("locks", (PYTHON, "scripts/lock.py", "--check")),
     Check("format", module("ruff", "format", "--check", ".")),
     Check("lint", module("ruff", "check", ".")),
-    Check("layers", (PYTHON, "-c", IMPORT_LINTER)),
+    Check("layers", (PYTHON, "-c", IMPORT_LINTER, "--no-logo")),
     Check("types", module("mypy")),
     Check("page-check", ("npm", "run", "--silent", "check"), FRONTEND, needs=("node",)),
     Check("page-test", ("npm", "run", "--silent", "test"), FRONTEND, needs=("node",)),
@@ -113,7 +113,7 @@ def run(check: Check, arguments: list[str], env: dict[str, str], *, aloud: bool)
     done = subprocess.run(
         command,
         cwd=check.folder,
-        env=env,
+        env=env if aloud else {**env, "NO_COLOR": "1"},
         stdin=subprocess.DEVNULL,
         stdout=None if aloud else subprocess.PIPE,
         stderr=None if aloud else subprocess.STDOUT,
