@@ -1,5 +1,5 @@
 import { Check, CircleAlert, Copy, Info, RotateCcw } from 'lucide-react';
-import { memo, type ReactNode, useCallback, useRef, useState } from 'react';
+import { memo, type ReactNode, useCallback, useEffect, useRef, useState } from 'react';
 import type { Citation } from '../../lib/apiTypes';
 import { Button, IconButton } from '../../ui/Button';
 import { AnswerText } from './AnswerText';
@@ -37,9 +37,9 @@ export const Answer = memo(function Answer({
 
   return (
     <article className="min-w-0" aria-busy={!finished && !failed}>
-      {run && !failed ? <Progress run={run} onReopen={reopen} /> : null}
       {message.refused && text === '' ? <p>{words.docsDontSay}</p> : null}
       {text === '' ? null : <AnswerText text={text} citations={citations} sites={sites} onCite={onCite} />}
+      {run && !failed ? <Progress run={run} onReopen={reopen} /> : null}
       {message.status === 'stopped' ? <Note>{text === '' ? words.stoppedEmpty : words.stopped}</Note> : null}
       {message.notice && !failed ? <Note>{message.notice}</Note> : null}
       {failed ? (
@@ -59,14 +59,26 @@ export const Answer = memo(function Answer({
         </>
       ) : null}
       {opened ? <CitationPopover key={opened.citation.n} {...opened} onClose={close} /> : null}
-      {wasWritten.current ? (
-        <p role="status" className="sr-only">
-          {spoken(message, run)}
-        </p>
-      ) : null}
+      {wasWritten.current ? <Spoken text={spoken(message, run)} /> : null}
     </article>
   );
 });
+
+const SPOKEN_MS = 10_000;
+
+/** Words for screen readers; they go once they were said, so that no search in the page finds them. */
+function Spoken({ text }: { text: string }) {
+  const [said, setSaid] = useState<string | null>(null);
+  useEffect(() => {
+    const timer = setTimeout(() => setSaid(text), SPOKEN_MS);
+    return () => clearTimeout(timer);
+  }, [text]);
+  return (
+    <p role="status" className="sr-only">
+      {said === text ? '' : text}
+    </p>
+  );
+}
 
 /** What is said aloud: where the answer stands, then its words once they are all there; never word by word. */
 function spoken(message: ShownMessage, run: ShownRun | null): string {

@@ -116,7 +116,7 @@ function PersonsAsk({ person, threadId }: { person: Person; threadId: string | n
       ) : null}
       <div className="flex min-h-[calc(100dvh-7rem)] min-w-0 flex-1 flex-col md:min-h-dvh">
         {wide ? null : (
-          <div className="flex items-center justify-between gap-2 px-3 pt-2 sm:px-7">
+          <div className="sticky top-12 z-[5] flex items-center justify-between gap-2 border-b border-line bg-paper px-1 py-0.5 sm:px-5 md:top-0">
             <Button look="quiet" onClick={() => setHistoryOpen(true)}>
               <HistoryIcon size={16} aria-hidden />
               {history.open}

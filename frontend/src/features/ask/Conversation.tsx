@@ -63,21 +63,16 @@ export function Conversation({
     [onAskAgain],
   );
 
-  if (!ready && query.error) {
-    const gone = query.error instanceof ApiError && query.error.status === 404;
-    return gone ? (
-      <p>{history.gone}</p>
-    ) : (
-      <FailedState error={query.error} onRetry={() => void query.refetch()} />
-    );
-  }
-  if (!ready) return <LoadingState />;
-
   const all = messages ?? [];
   const hidden = Math.max(0, all.length - shown);
   const waiting = unsent.filter(({ id }) => all.every((message) => message.id !== id));
   return (
     <>
+      {ready ? null : query.error ? (
+        <NotShown error={query.error} onRetry={() => void query.refetch()} />
+      ) : (
+        <LoadingState />
+      )}
       {hidden > 0 ? (
         <div className="mb-4 flex justify-center">
           <Button look="quiet" onClick={() => setShown((most) => most + SHOWN)}>
@@ -85,7 +80,7 @@ export function Conversation({
           </Button>
         </div>
       ) : null}
-      <ol ref={list} aria-label={words.conversation} className="flex flex-col gap-6">
+      <ol ref={list} aria-label={words.conversation} className={`flex flex-col gap-6 ${ready ? '' : 'mt-6'}`}>
         {all.slice(hidden).map((message) => (
           <li key={messageKey(message)} className="min-w-0">
             {message.role === 'user' ? (
@@ -119,4 +114,9 @@ export function Conversation({
       ) : null}
     </>
   );
+}
+
+function NotShown({ error, onRetry }: { error: Error; onRetry: () => void }) {
+  const gone = error instanceof ApiError && error.status === 404;
+  return gone ? <p>{history.gone}</p> : <FailedState error={error} onRetry={onRetry} />;
 }

@@ -1,4 +1,7 @@
-/** Addresses a person may be sent to: pages, and mail. Everything else (javascript:, data:, …) is null. */
+/**
+ * Addresses a person may be sent to: pages, mail, and Roost's own manual by its path. Everything else is null:
+ * javascript: and data:, and paths that only their own site could resolve.
+ */
 export function safeAddress(
   address: string | null | undefined,
   base: string = location.origin,
@@ -6,7 +9,7 @@ export function safeAddress(
   if (!address) return null;
   let url: URL;
   try {
-    url = new URL(address, base);
+    url = address.startsWith('/manual/') ? new URL(address, base) : new URL(address);
   } catch {
     return null;
   }

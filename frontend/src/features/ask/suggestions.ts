@@ -27,8 +27,9 @@ function plainTitle(title: string): string {
 
 function question(title: string): string {
   if (title.endsWith('?')) return title;
+  if (/^how to /i.test(title)) return `How do I ${title.slice('how to '.length)}?`;
   const [verb = '', ...rest] = title.split(' ');
   if (DO.has(verb.toLowerCase()) && rest.length > 0)
     return `How do I ${[verb.toLowerCase(), ...rest].join(' ')}?`;
-  return `What do the docs say about ${title}?`;
+  return `What do the docs say about “${title}”?`;
 }

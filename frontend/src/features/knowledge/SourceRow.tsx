@@ -27,9 +27,9 @@ export function SourceRow({ source }: { source: Source }) {
   const close = () => setOpen(null);
 
   return (
-    <li className="flex flex-col gap-2 px-4 py-3">
+    <li className="flex flex-col gap-1.5 py-2.5 ps-4 pe-2">
       <div className="flex items-start gap-2">
-        <div className="flex min-w-0 flex-1 flex-wrap items-baseline gap-x-3 gap-y-0.5">
+        <div className="flex min-h-9 min-w-0 flex-1 flex-wrap content-center items-baseline gap-x-3 gap-y-0.5 pointer-coarse:min-h-11">
           <h3 className="min-w-0 font-medium break-all">
             {source.url === null ? (
               name
@@ -90,7 +90,11 @@ export function SourceRow({ source }: { source: Source }) {
           </Menu>
         </div>
       </div>
-      {running ? <StageBar source={source} /> : null}
+      {running ? (
+        <div className="pe-2">
+          <StageBar source={source} />
+        </div>
+      ) : null}
       <Facts source={source} onShow={(show) => setOpen({ what: 'pages', show })} />
       {source.reason ? (
         <p className="flex items-start gap-2 text-sm">
@@ -115,7 +119,7 @@ function Facts({ source, onShow }: { source: Source; onShow: (show: PagesShown) 
   const running = source.stage !== 'idle';
   return (
     <div className="flex flex-wrap items-center gap-x-3 gap-y-0.5 text-sm text-ink-2 tabular-nums">
-      <p className="flex flex-wrap items-center gap-x-1.5">
+      <p className="flex flex-wrap items-center">
         {running ? (
           <span className="text-ink">
             {stages[source.stage]} · {progressText(source)}
@@ -127,7 +131,9 @@ function Facts({ source, onShow }: { source: Source; onShow: (show: PagesShown) 
         )}
         {source.failed > 0 ? (
           <>
-            <span aria-hidden>,</span>
+            <span aria-hidden className="me-1.5">
+              ,
+            </span>
             <button
               type="button"
               className={`${inline} font-medium text-bad`}

@@ -40,11 +40,19 @@ export function Picture({ status, sourceCount }: { status: InstallationStatus; s
         title={words.sources}
         health={knowledge.stage !== 'idle' ? 'busy' : hasPages ? 'ok' : 'none'}
       >
-        {hasPages
-          ? sourceCount === null
-            ? words.sourcesNow('', count(knowledge.pages)).trim()
-            : words.sourcesNow(count(sourceCount), count(knowledge.pages))
-          : words.noSources}
+        {hasPages ? (
+          <>
+            {words.pages(knowledge.pages, count(knowledge.pages))}
+            {sourceCount === null ? null : (
+              <>
+                <br />
+                {words.from(sourceCount, count(sourceCount))}
+              </>
+            )}
+          </>
+        ) : (
+          words.noSources
+        )}
       </Station>
       <Way open={hasPages} />
       <Station
@@ -106,6 +114,7 @@ function Way({ open }: { open: boolean }) {
   return (
     <li aria-hidden className="flex items-center justify-center">
       <svg
+        aria-hidden="true"
         viewBox="0 0 24 24"
         className={`size-6 rotate-90 md:rotate-0 ${open ? 'text-line-strong' : 'text-line'}`}
         fill="none"
@@ -114,7 +123,6 @@ function Way({ open }: { open: boolean }) {
         strokeLinecap="round"
         strokeLinejoin="round"
       >
-        <title>{open ? '→' : '…'}</title>
         {open ? <path d="M3 12h17M15 7l5 5-5 5" /> : <path d="M3 12h3M10.5 12h3M18 12h3" />}
       </svg>
     </li>

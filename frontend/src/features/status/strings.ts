@@ -17,7 +17,8 @@ export const status = {
 export const picture = {
   label: 'How a question travels',
   sources: 'Sources',
-  sourcesNow: (sources: string, pages: string) => `${sources} with ${pages} pages`,
+  pages: (pages: number, count: string) => (pages === 1 ? '1 page' : `${count} pages`),
+  from: (sources: number, count: string) => (sources === 1 ? 'from 1 source' : `from ${count} sources`),
   noSources: 'None yet',
   index: 'Index',
   indexNow: (chunks: string) => `${chunks} passages`,
