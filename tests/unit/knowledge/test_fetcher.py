@@ -17,12 +17,12 @@ import pytest
 from roost.clock import SystemClock
 from roost.errors import AddressRefused, RemoteRejected, RemoteUnreachable
 from roost.knowledge.addresses import AddressPolicy, AllowedHost, IPAddress
+from roost.knowledge.fetch_session import FetchSession
 from roost.knowledge.fetcher import (
     BODY_LIMIT_BYTES,
     FEED_TYPES,
     PAGE_TYPES,
     Fetched,
-    FetchSession,
     NotModified,
     SafeFetcher,
 )

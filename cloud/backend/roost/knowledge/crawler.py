@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from roost.clock import Clock
 from roost.domain.documents import CrawlProgress, CrawlStage, PageRecord, PageStatus, Source, SourceKind
@@ -13,11 +14,14 @@ from roost.errors import AddressRefused, RemoteError, RemoteRejected, RemoteUnre
 from roost.knowledge import gitbook
 from roost.knowledge.extraction import Extraction, extract
 from roost.knowledge.feeds import feed_links, read_feeds
-from roost.knowledge.fetcher import PAGE_ACCEPT, PAGE_TYPES, Fetched, FetchSession, NotModified, SafeFetcher
+from roost.knowledge.fetcher import PAGE_ACCEPT, PAGE_TYPES, Fetched, NotModified, SafeFetcher
 from roost.knowledge.robots import Robots, read_robots
 from roost.knowledge.scope import Scope
 from roost.knowledge.sitemaps import read_sitemaps
 from roost.services.ports import CrawlEvent, CrawlNote, PageFailed, PageRead, PageUnchanged
+
+if TYPE_CHECKING:
+    from roost.knowledge.fetch_session import FetchSession
 
 PAGE_LIMIT = 2_000
 TIME_LIMIT_S = 3_600.0

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
 from urllib.parse import urljoin
 
 from roost.errors import AddressRefused, RemoteError
-from roost.knowledge.fetcher import FEED_TYPES, Fetched, FetchSession
+from roost.knowledge.fetcher import FEED_TYPES, Fetched
+
+if TYPE_CHECKING:
+    from roost.knowledge.fetch_session import FetchSession
 
 FEED_LIMIT = 3
 ATTEMPT_LIMIT = 8

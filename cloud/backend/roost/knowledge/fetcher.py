@@ -7,27 +7,20 @@ neither a redirect nor a second DNS answer leads elsewhere. The environment give
 
 from __future__ import annotations
 
-import select
 import socket
 import ssl
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC
-from email.message import Message
-from email.utils import parsedate_to_datetime
-from http import HTTPStatus
-from typing import Any
-from urllib.parse import urljoin
-
-import httpcore
+from typing import TYPE_CHECKING
 
 from roost import __version__
 from roost.clock import Clock
-from roost.errors import AddressRefused, RemoteError, RemoteRejected, RemoteUnreachable
-from roost.knowledge.addresses import AddressPolicy, IPAddress, WebAddress
-from roost.knowledge.decompression import inflate
+from roost.knowledge.addresses import AddressPolicy, IPAddress
+
+if TYPE_CHECKING:
+    from roost.knowledge.fetch_session import FetchSession
 
 USER_AGENT = f"Roost/{__version__} (reads documentation for question answering; obeys robots.txt)"
 
@@ -64,8 +57,6 @@ FEED_TYPES = frozenset(
 )
 TEXT_TYPES = frozenset({"", "text/plain", "text/html", "application/octet-stream"})
 
-_REDIRECTS = {301, 302, 303, 307, 308}
-
 Connect = Callable[[IPAddress, int, float], socket.socket]
 
 
@@ -96,117 +87,7 @@ class NotModified:
     url: str
 
 
-class _Cancelled(Exception):
-    """The crawl was told to stop while it waited for the network."""
-
-
-class _Budget:
-    """How long the fetch under way may still take, and whether anybody wants it any more."""
-
-    def __init__(self, clock: Clock, cancelled: Callable[[], bool]) -> None:
-        self._clock = clock
-        self._cancelled = cancelled
-        self._ends_at = 0.0
-
-    def start(self, seconds: float) -> None:
-        self._ends_at = self._clock.monotonic_s() + seconds
-
-    def left_s(self) -> float:
-        """Raises httpcore.ReadTimeout when nothing is left, _Cancelled when nobody waits."""
-        if self._cancelled():
-            raise _Cancelled
-        left = self._ends_at - self._clock.monotonic_s()
-        if left <= 0:
-            raise httpcore.ReadTimeout("the total time is used up")
-        return left
-
-
-class _BudgetedStream(httpcore.NetworkStream):
-    """A socket whose every wait counts against the fetch's total, so that drips end."""
-
-    def __init__(self, opened: socket.socket, budget: _Budget) -> None:
-        self._socket = opened
-        self._budget = budget
-
-    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ARG002 - the budget decides
-        while True:
-            self._socket.settimeout(min(self._budget.left_s(), CANCEL_CHECK_S))
-            try:
-                return self._socket.recv(max_bytes)
-            except TimeoutError:
-                continue
-            except OSError as error:
-                raise httpcore.ReadError(str(error)) from error
-
-    def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ARG002 - the budget decides
-        self._socket.settimeout(self._budget.left_s())
-        try:
-            self._socket.sendall(buffer)
-        except TimeoutError as error:
-            raise httpcore.WriteTimeout(str(error)) from error
-        except OSError as error:
-            raise httpcore.WriteError(str(error)) from error
-
-    def close(self) -> None:
-        self._socket.close()
-
-    def start_tls(
-        self,
-        ssl_context: ssl.SSLContext,
-        server_hostname: str | None = None,
-        timeout: float | None = None,  # noqa: ARG002 - the budget decides
-    ) -> httpcore.NetworkStream:
-        self._socket.settimeout(self._budget.left_s())
-        try:
-            wrapped = ssl_context.wrap_socket(self._socket, server_hostname=server_hostname)
-        except TimeoutError as error:
-            self._socket.close()
-            raise httpcore.ConnectTimeout(str(error)) from error
-        except OSError as error:
-            self._socket.close()
-            raise httpcore.ConnectError(str(error)) from error
-        return _BudgetedStream(wrapped, self._budget)
-
-    def get_extra_info(self, info: str) -> Any:
-        if info == "is_readable":
-            poll = select.poll()
-            poll.register(self._socket, select.POLLIN)
-            return bool(poll.poll(0))
-        if info == "socket":
-            return self._socket
-        return None
-
-
-class _CheckedBackend(httpcore.NetworkBackend):
-    """The only door to the network: resolves, checks every address, dials a checked one."""
-
-    def __init__(self, policy: AddressPolicy, connect: Connect, budget: _Budget) -> None:
-        self._policy = policy
-        self._connect = connect
-        self._budget = budget
-
-    def connect_tcp(
-        self,
-        host: str,
-        port: int,
-        timeout: float | None = None,  # noqa: ARG002 - the budget decides
-        local_address: str | None = None,  # noqa: ARG002 - never set
-        socket_options: Iterable[Any] | None = None,  # noqa: ARG002 - never set
-    ) -> httpcore.NetworkStream:
-        failure: OSError | None = None
-        for address in self._policy.resolve(host, port, self._budget.left_s()):
-            try:
-                opened = self._connect(address, port, min(self._budget.left_s(), CONNECT_TIMEOUT_S))
-            except OSError as error:
-                failure = error
-            else:
-                return _BudgetedStream(opened, self._budget)
-        if isinstance(failure, TimeoutError):
-            raise httpcore.ConnectTimeout(str(failure)) from failure
-        raise httpcore.ConnectError(str(failure)) from failure
-
-
-class _Pace:
+class HostPace:
     """When each host may be asked next."""
 
     def __init__(self, clock: Clock) -> None:
@@ -254,208 +135,24 @@ class SafeFetcher:
         self._sleep = sleep
         self._connect = connect
         self._tls = tls
-        self._pace = _Pace(clock)
+        self._pace = HostPace(clock)
 
     @contextmanager
     def session(self, cancelled: Callable[[], bool]) -> Iterator[FetchSession]:
         """Connections for one crawl and one thread. `cancelled` ends whatever waits in a quarter second."""
+        import httpcore  # with what it imports, too slow for the start of the server
+
+        from roost.knowledge.checked_network import Budget, CheckedBackend
+        from roost.knowledge.fetch_session import FetchSession
+
         if self._tls is None:
             self._tls = _system_trust()
-        budget = _Budget(self._clock, cancelled)
-        backend = _CheckedBackend(self.policy, self._connect, budget)
+        budget = Budget(self._clock, cancelled)
+        backend = CheckedBackend(self.policy, self._connect, budget)
         with httpcore.ConnectionPool(
             ssl_context=self._tls, max_connections=4, keepalive_expiry=KEEP_ALIVE_S, network_backend=backend
         ) as pool:
             yield FetchSession(self, pool, budget, self._clock, self._sleep, self._pace)
-
-
-class FetchSession:
-    """One crawl's way to the web."""
-
-    def __init__(
-        self,
-        fetcher: SafeFetcher,
-        pool: httpcore.ConnectionPool,
-        budget: _Budget,
-        clock: Clock,
-        sleep: Callable[[float], None],
-        pace: _Pace,
-    ) -> None:
-        self._fetcher = fetcher
-        self._pool = pool
-        self._budget = budget
-        self._clock = clock
-        self._sleep = sleep
-        self._pace = pace
-        self.crawl_delay_s = 0.0
-
-    def get(
-        self,
-        url: str,
-        accepted_types: frozenset[str],
-        *,
-        accept: str = PAGE_ACCEPT,
-        etag: str | None = None,
-        last_modified: str | None = None,
-        keep_truncated: bool = False,
-    ) -> Fetched | NotModified:
-        """Reads `url`, following at most five redirects, each checked like the first address.
-
-        `etag` and `last_modified` are what an earlier answer carried. Raises AddressRefused; RemoteRejected
-        with code `gone` (404, 410), `too_large`, `content_type`, `encoding`, `redirects` or `http_status`;
-        RemoteUnreachable with code `timeout`, `busy` (429 and 503, with `retry_after_s` where given),
-        `http_status`, `connection` or `cancelled`.
-        """
-        headers = [("User-Agent", USER_AGENT), ("Accept", accept), ("Accept-Encoding", "gzip, deflate")]
-        if etag:
-            headers.append(("If-None-Match", etag))
-        if last_modified:
-            headers.append(("If-Modified-Since", last_modified))
-        address = self._fetcher.policy.parse(url)
-        left_s = self._fetcher.total_timeout_s
-        for _ in range(REDIRECT_LIMIT + 1):
-            self._wait_for_turn(address)
-            started = self._clock.monotonic_s()
-            self._budget.start(left_s)
-            outcome = self._ask(address, headers, accepted_types, keep_truncated)
-            if not isinstance(outcome, WebAddress):
-                return outcome
-            left_s -= self._clock.monotonic_s() - started
-            address = outcome
-        raise RemoteRejected(
-            f"The page was redirected more than {REDIRECT_LIMIT} times. Use the address it should lead to.",
-            code="redirects",
-        )
-
-    def _wait_for_turn(self, address: WebAddress) -> None:
-        mine = self._fetcher.policy.is_allowed_private(address.host, address.port)
-        interval_s = max(0.0 if mine else self._fetcher.interval_s, self.crawl_delay_s)
-        wait_s = self._pace.claim(address.netloc, interval_s)
-        while wait_s > 0:
-            self._budget.start(CANCEL_CHECK_S)
-            try:
-                self._budget.left_s()
-            except _Cancelled as stop:
-                raise _stopped() from stop
-            self._sleep(min(wait_s, CANCEL_CHECK_S))
-            wait_s -= CANCEL_CHECK_S
-
-    def _ask(
-        self,
-        address: WebAddress,
-        headers: list[tuple[str, str]],
-        accepted_types: frozenset[str],
-        keep_truncated: bool,
-    ) -> Fetched | NotModified | WebAddress:
-        target = httpcore.URL(
-            scheme=address.scheme.encode(),
-            host=address.host.encode(),
-            port=address.port,
-            target=address.target.encode(),
-        )
-        try:
-            with self._pool.stream("GET", target, headers=[("Host", address.netloc), *headers]) as response:
-                return self._read(address, response, accepted_types, keep_truncated)
-        except _Cancelled as stop:
-            raise _stopped() from stop
-        except httpcore.TimeoutException as error:
-            raise RemoteUnreachable(
-                f"{address.host} did not answer in full within {self._fetcher.total_timeout_s:g} s. "
-                "Roost tries again at the next crawl.",
-                code="timeout",
-            ) from error
-        except (httpcore.NetworkError, httpcore.ProtocolError, httpcore.UnsupportedProtocol) as error:
-            raise RemoteUnreachable(
-                f"{address.host} could not be reached ({_cause(error)}). Roost tries again later.",
-                code="connection",
-            ) from error
-
-    def _read(
-        self,
-        address: WebAddress,
-        response: httpcore.Response,
-        accepted_types: frozenset[str],
-        keep_truncated: bool,
-    ) -> Fetched | NotModified | WebAddress:
-        headers = {name.decode("latin-1").lower(): text.decode("latin-1") for name, text in response.headers}
-        if response.status == HTTPStatus.NOT_MODIFIED:
-            return NotModified(address.url)
-        if response.status in _REDIRECTS and "location" in headers:
-            return self._redirected(address, headers["location"])
-        if response.status != HTTPStatus.OK:
-            raise self._failure(address, response.status, headers.get("retry-after"))
-        content_type, charset = _content_type(headers.get("content-type", ""))
-        if content_type not in accepted_types:
-            raise RemoteRejected(f"This is {content_type}, not a page of text.", code="content_type")
-        limit = self._fetcher.body_limit_bytes
-        length = headers.get("content-length", "")
-        if not keep_truncated and length.isdecimal() and len(length) < 19 and int(length) > limit:
-            raise _too_large(limit)
-        body, truncated = inflate(
-            response.iter_stream(), headers.get("content-encoding", "identity").lower(), limit
-        )
-        if truncated and not keep_truncated:
-            raise _too_large(limit)
-        return Fetched(
-            url=address.url,
-            content_type=content_type,
-            charset=charset,
-            body=body,
-            etag=headers.get("etag"),
-            last_modified=headers.get("last-modified"),
-            truncated=truncated,
-        )
-
-    def _redirected(self, address: WebAddress, location: str) -> WebAddress:
-        try:
-            return self._fetcher.policy.parse(urljoin(address.url, location))
-        except AddressRefused as refusal:
-            raise AddressRefused(
-                f"The page redirects to an address that Roost does not read. {refusal.message}",
-                code=refusal.code,
-                field="url",
-            ) from refusal
-        except ValueError as error:
-            raise RemoteRejected(
-                "The page redirects to something that is no address.", code="redirects"
-            ) from error
-
-    def _failure(self, address: WebAddress, status: int, retry_after: str | None) -> RemoteError:
-        if status in (HTTPStatus.NOT_FOUND, HTTPStatus.GONE):
-            return RemoteRejected(f"The page does not exist (HTTP {status}).", code="gone")
-        if status in (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE):
-            pause_s = self._pause_s(retry_after)
-            if pause_s is not None:
-                self._pace.hold_back(address.netloc, min(pause_s, LONGEST_PAUSE_S))
-            return RemoteUnreachable(
-                f"{address.host} is busy (HTTP {status}).", code="busy", retry_after_s=pause_s
-            )
-        if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-            return RemoteUnreachable(f"{address.host} failed (HTTP {status}).", code="http_status")
-        if status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
-            return RemoteRejected(f"The page is not open to the public (HTTP {status}).", code="http_status")
-        return RemoteRejected(f"The server answered HTTP {status}.", code="http_status")
-
-    def _pause_s(self, retry_after: str | None) -> float | None:
-        """RFC 9110, section 10.2.3: seconds, or a date."""
-        if retry_after is None:
-            return None
-        text = retry_after.strip()
-        if text.isdecimal() and len(text) < 10:
-            return float(text)
-        try:
-            until = parsedate_to_datetime(text)
-        except ValueError:
-            return None
-        aware = until if until.tzinfo is not None else until.replace(tzinfo=UTC)
-        return max(0.0, (aware - self._clock.now()).total_seconds())
-
-
-def _content_type(header: str) -> tuple[str, str | None]:
-    message = Message()
-    message["Content-Type"] = header
-    charset = message.get_param("charset")
-    return (message.get_content_type() if header else ""), charset if isinstance(charset, str) else None
 
 
 def _system_trust() -> ssl.SSLContext:
@@ -465,23 +162,3 @@ def _system_trust() -> ssl.SSLContext:
     context = ssl.create_default_context()
     context.load_verify_locations(certifi.where())
     return context
-
-
-def _cause(error: Exception) -> str:
-    """What went wrong on the wire, in few words; never what the other side sent."""
-    cause = error.__cause__
-    if isinstance(cause, ssl.SSLCertVerificationError):
-        return f"its certificate is not valid: {cause.verify_message}"
-    if isinstance(cause, ssl.SSLError):
-        return "no secure connection came about"
-    if isinstance(cause, OSError) and cause.strerror:
-        return cause.strerror.lower()
-    return "the connection broke"
-
-
-def _stopped() -> RemoteUnreachable:
-    return RemoteUnreachable("The crawl was stopped.", code="cancelled")
-
-
-def _too_large(limit_bytes: int) -> RemoteRejected:
-    return RemoteRejected(f"The page is larger than {limit_bytes // 1024 // 1024} MB.", code="too_large")

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 
 from roost.errors import RemoteRejected
 from roost.knowledge.addresses import WebAddress
-from roost.knowledge.fetcher import TEXT_TYPES, Fetched, FetchSession
+from roost.knowledge.fetcher import TEXT_TYPES, Fetched
 
 if TYPE_CHECKING:
     from protego import Protego
+
+    from roost.knowledge.fetch_session import FetchSession
 
 ROBOTS_NAME = "Roost"
 ROBOTS_LIMIT_BYTES = 500 * 1024

@@ -6,10 +6,14 @@ import io
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from roost.errors import AddressRefused, RemoteError, RemoteRejected
 from roost.knowledge.decompression import gunzip
-from roost.knowledge.fetcher import BODY_LIMIT_BYTES, FEED_TYPES, Fetched, FetchSession
+from roost.knowledge.fetcher import BODY_LIMIT_BYTES, FEED_TYPES, Fetched
+
+if TYPE_CHECKING:
+    from roost.knowledge.fetch_session import FetchSession
 
 FILE_LIMIT = 50
 DEPTH_LIMIT = 3
