@@ -45,6 +45,7 @@ class Sent:
     path: str
     authorization: str
     body: dict[str, Any]
+    headers: dict[str, str]
 
     @property
     def text(self) -> str:
@@ -121,7 +122,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         fake = self.server.fake
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        sent = Sent(self.path, self.headers.get("Authorization", ""), body)
+        sent = Sent(self.path, self.headers.get("Authorization", ""), body, dict(self.headers))
         fake.received.append(sent)
         fake.arrived.release()
         while not fake.released.wait(0.05):

@@ -131,12 +131,16 @@ def test_a_stop_is_heard_while_the_endpoint_holds_its_answer(llm: FakeLlm) -> No
     writer.close()
 
 
-def test_a_proxy_of_the_environment_is_not_used(
+def test_nothing_of_the_environment_is_used(
     writer: OpenAICompatible, llm: FakeLlm, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
     monkeypatch.setenv("ALL_PROXY", "http://127.0.0.1:9")
+    monkeypatch.setenv("OPENAI_ORG_ID", "org-of-the-environment")
+    monkeypatch.setenv("OPENAI_PROJECT_ID", "project-of-the-environment")
     assert written(writer, llm)[0] == "Press start [1]."
+    assert "of-the-environment" not in repr(llm.received[0].headers)
+    assert not {"openai-organization", "openai-project"} & {name.lower() for name in llm.received[0].headers}
 
 
 def test_clients_are_kept_and_bounded(llm: FakeLlm, writer: OpenAICompatible) -> None:

@@ -162,17 +162,19 @@ def _new_client(endpoint: Endpoint, limits: Limits) -> OpenAI:
     from roost.llm.patient_transport import PatientTransport
 
     timeout = httpx2.Timeout(limits.total_s, connect=limits.connect_s, pool=limits.connect_s)
-    return OpenAI(
+    client = OpenAI(
         api_key=endpoint.api_key,
         base_url=endpoint.base_url,
-        organization="",
-        project="",
         max_retries=0,
         timeout=timeout,
         http_client=httpx2.Client(
             transport=PatientTransport(), timeout=timeout, trust_env=False, follow_redirects=False
         ),
     )
+    # The library takes them from the environment, and would send them to every endpoint.
+    client.organization = None
+    client.project = None
+    return client
 
 
 def _request(client: OpenAI, model: str, messages: Sequence[PromptMessage]) -> Any:
