@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 
@@ -27,12 +28,12 @@ def answerer() -> FixedAnswerer:
 
 
 @pytest.fixture
-def house(tmp_path: Path, telegram: FakeTelegram, answerer: FixedAnswerer) -> BotHouse:
+def house(tmp_path: Path, telegram: FakeTelegram, answerer: FixedAnswerer) -> Iterator[BotHouse]:
     telegram.add(TOKEN)
     with bot_house(tmp_path, telegram.url, answerer) as running:
         bot = running.add_bot(1)
         running.wait_for_status(bot.bot.id, Status.RUNNING)
-        yield running  # type: ignore[misc]
+        yield running
 
 
 def wait_for_sends(telegram: FakeTelegram, count: int, chat_id: int = CHAT) -> list[str]:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import threading
 import time
-from datetime import datetime
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 
 from roost.clock import SystemClock
 from roost.domain.bots import BotChange, Desired, Status
@@ -118,7 +119,7 @@ def test_a_platform_that_is_down_at_the_start_is_tried_until_it_is_back(
     ],
 )
 def test_a_passing_fault_of_the_platform_is_survived(
-    tmp_path: Path, telegram: FakeTelegram, kind: str, more: dict[str, int]
+    tmp_path: Path, telegram: FakeTelegram, kind: str, more: dict[str, Any]
 ) -> None:
     telegram.add(TOKEN)
     telegram.fault(kind, method="getUpdates", n=2, **more)
@@ -166,19 +167,14 @@ def test_bots_that_start_together_keep_their_own_tokens_and_prompts(
     house = BotHouse(tmp_path, telegram.url, answerer)
     ids = {number: house.seed_bot(number) for number in numbers}
     for number, bot_id in ids.items():
-        prompt = BotChange(system_prompt=f"prompt {number}")
-        house.configs.write(
-            lambda db, bot_id=bot_id, prompt=prompt: house.bots.change(db, bot_id, prompt, None, _now())
-        )
+        house.configs.write(partial(_set_prompt, house, bot_id, f"prompt {number}"))
     house.start()
     try:
         wait_until(lambda: telegram.polling() == len(numbers))
         for number in numbers:
             telegram.text(token_of(number), 1_000 + number, f"who is {number}?")
         for number in numbers:
-            wait_until(
-                lambda number=number: telegram.sends(token_of(number)) == [f"Answer to: who is {number}?"]
-            )
+            wait_until(partial(_has_sent, telegram, token_of(number), f"Answer to: who is {number}?"))
     finally:
         house.stop()
     asked = {question.text: question.settings.system_prompt for question in answerer.questions}
@@ -259,6 +255,9 @@ def test_stopping_ends_within_its_time_while_answers_are_held(tmp_path: Path, te
     assert took_s < 2.5
 
 
-def _now() -> datetime:
+def _set_prompt(house: BotHouse, bot_id: str, prompt: str, db: Connection) -> None:
+    house.bots.change(db, bot_id, BotChange(system_prompt=prompt), None, SystemClock().now())
 
-    return SystemClock().now()
+
+def _has_sent(telegram: FakeTelegram, token: str, message: str) -> bool:
+    return telegram.sends(token) == [message]
