@@ -9,7 +9,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 
@@ -33,6 +34,7 @@ class RoostProcess:
         self._port = "0"
         self._process: subprocess.Popen[str] | None = None
         self._address_known = threading.Event()
+        self._collector = threading.Thread()
 
     @property
     def pid(self) -> int:
@@ -56,7 +58,8 @@ class RoostProcess:
             stderr=subprocess.STDOUT,
             text=True,
         )
-        threading.Thread(target=self._collect, args=(self._process,), daemon=True).start()
+        self._collector = threading.Thread(target=self._collect, args=(self._process,), daemon=True)
+        self._collector.start()
         if not self._address_known.wait(20):
             raise AssertionError("the server printed no address:\n" + self.printed)
 
@@ -86,24 +89,28 @@ class RoostProcess:
                 raise AssertionError("the server did not become ready:\n" + self.printed)
             time.sleep(0.02)
 
-    def client(self, timeout_s: float = 20.0) -> httpx.Client:
+    @contextmanager
+    def client(self, timeout_s: float = 20.0) -> Iterator[httpx.Client]:
         """A client signed in as the local owner."""
-        client = httpx.Client(base_url=self.base_url, timeout=timeout_s)
-        reply = client.post("/auth/local", json={})
-        assert reply.status_code == 200, reply.text
-        return client
+        with httpx.Client(base_url=self.base_url, timeout=timeout_s) as client:
+            reply = client.post("/auth/local", json={})
+            assert reply.status_code == 200, reply.text
+            yield client
 
     def kill(self) -> None:
         """kill -9, as a machine's loss would."""
         process = self._running()
         process.kill()
         process.wait(10)
+        self._collector.join(10)
 
     def terminate(self, within_s: float = 15.0) -> int:
         """SIGTERM; the exit code."""
         process = self._running()
         process.send_signal(signal.SIGTERM)
-        return process.wait(within_s)
+        exit_code = process.wait(within_s)
+        self._collector.join(10)
+        return exit_code
 
     @property
     def printed(self) -> str:
@@ -135,10 +142,11 @@ class RoostProcess:
 
     def _collect(self, process: subprocess.Popen[str]) -> None:
         assert process.stdout is not None
-        for line in process.stdout:
-            self.output.append(line)
-            found = ADDRESS.search(line)
-            if found:
-                self.base_url = found[1]
-                self._port = found[1].rsplit(":", 1)[1]
-                self._address_known.set()
+        with process.stdout:
+            for line in process.stdout:
+                self.output.append(line)
+                found = ADDRESS.search(line)
+                if found:
+                    self.base_url = found[1]
+                    self._port = found[1].rsplit(":", 1)[1]
+                    self._address_known.set()
