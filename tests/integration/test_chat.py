@@ -274,7 +274,10 @@ def test_a_request_sent_again_under_its_key_is_replayed(chat: Chat, answerer: Sc
     asked = chat.ask(ANNA, "Once?", once=once("k2", "sha"))
     with pytest.raises(Replayed):
         chat.ask(ANNA, "Once?", once=once("k2", "sha"))
+    with pytest.raises(InvalidInput):
+        chat.ask(ANNA, "Another under this key?", once=once("k2", "other"))
     assert isinstance(asked, Asked)
+    assert "Another under this key?" not in [question.text for question in answerer.questions]
     assert [question.text for question in answerer.questions].count("Once?") == 1
 
 

@@ -29,7 +29,7 @@ from roost.storage import chat as stored
 from roost.storage import runs as stored_runs
 from roost.storage.chat import UnansweredQuestion
 from roost.storage.database import Database
-from roost.storage.idempotency import Once, write_once
+from roost.storage.idempotency import Once, Replayed, find_reply, write_once
 from roost.storage.runs import NewQuestion, Posted
 
 T = TypeVar("T")
@@ -218,6 +218,8 @@ class Chat:
         (`once`) then gets the answer of the same question.
         """
         question = check_text(question, field="question")
+        if once is not None:
+            self._replay(once)
         message_id = _id_of(once) if once else self._ids.new()
         new_thread = None
         if thread_id is None:
@@ -236,6 +238,13 @@ class Chat:
             found = stored.list_unanswered(db, before_id=before, limit=limit + 1)
         items = tuple(found[:limit])
         return Page(items, items[-1].id if len(found) > limit else None)
+
+    def _replay(self, once: Once) -> None:
+        """Raises Replayed, or InvalidInput for another body, before a question is stored a second time."""
+        with self._database.read() as db:
+            earlier = find_reply(db, once)
+        if earlier is not None:
+            raise Replayed(earlier)
 
     def _new_thread(self, person: Person, thread_id: str | None, bot_id: str | None, title: str) -> Thread:
         if bot_id is not None:
