@@ -266,7 +266,7 @@ class TelegramApi:
         chat_id = int(fields["chat_id"])
         if chat_id in bot.blocked:
             raise ApiError(403, "Forbidden: bot was blocked by the user")
-        shown = _shown_text(fields)
+        shown = shown_text(fields)
         message = bot.new_message({"id": chat_id, "type": "private"}, bot.user, text=shown)
         bot.sends.append(
             {
@@ -284,7 +284,7 @@ class TelegramApi:
         message = bot.messages.get(key)
         if message is None:
             raise ApiError(400, "Bad Request: message to edit not found")
-        shown = _shown_text(fields)
+        shown = shown_text(fields)
         if message["text"] == shown and "parse_mode" not in fields:
             raise ApiError(
                 400,
@@ -532,7 +532,7 @@ class _TelegramHtml(HTMLParser):
         return self.text
 
 
-def _shown_text(fields: Json) -> str:
+def shown_text(fields: Json) -> str:
     given = str(fields.get("text", ""))
     if fields.get("parse_mode") == "HTML":
         parser = _TelegramHtml()

@@ -1,0 +1,100 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from roost.domain.answers import Answer, Citation
+from roost.domain.message_splitting import utf16_length
+from roost.telegrambot.formatting import MESSAGE_LIMIT, Part, answer_parts, parts, to_html, to_plain
+from tests.fakes.fake_telegram import ApiError, shown_text
+
+DOCS = Citation(1, "Leases", "https://docs.example/leases#ttl", "passage")
+
+
+@pytest.mark.parametrize(
+    ("markdown", "shown"),
+    [
+        ("a < b & c > d", "a &lt; b &amp; c &gt; d"),
+        ("**bold** and *slanted* and ~~gone~~", "<b>bold</b> and <i>slanted</i> and <s>gone</s>"),
+        ("snake_case_name and 2 * 3 * 4", "snake_case_name and 2 * 3 * 4"),
+        ("`a<b>`", "<code>a&lt;b&gt;</code>"),
+        ("## A **strong** heading", "<b>A strong heading</b>"),
+        ("- item\n* item", "• item\n• item"),
+        ("> quoted\n> twice\nafter", "<blockquote>quoted\ntwice</blockquote>\nafter"),
+        ("```sh\nls <dir>\n```", '<pre><code class="language-sh">ls &lt;dir&gt;</code></pre>'),
+        ("```\nunfinished", "<pre>unfinished</pre>"),
+        (r"\*not bold\*", "*not bold*"),
+        ("see [1] and [2]", 'see <a href="https://docs.example/leases#ttl">[1]</a> and [2]'),
+        ("[here](https://docs.example/leases)", '<a href="https://docs.example/leases">here</a>'),
+    ],
+)
+def test_markdown_becomes_telegrams_html(markdown: str, shown: str) -> None:
+    assert to_html(markdown, (DOCS,)) == shown
+
+
+@pytest.mark.parametrize(
+    "markdown",
+    [
+        "[x](javascript:alert(1))",
+        "[x](https://evil.example/?q=1)",
+        "![x](https://evil.example/pixel.png)",
+        "[x](tg://user?id=1)",
+        "<a href='https://evil.example'>x</a>",
+        '[x](https://docs.example/leases#ttl"onclick=)',
+    ],
+)
+def test_only_links_of_the_sources_stay_links(markdown: str) -> None:
+    assert "<a" not in to_html(markdown, (DOCS,))
+
+
+def test_a_source_with_another_scheme_is_no_link() -> None:
+    assert "<a" not in to_html("[1]", (Citation(1, "t", "javascript:alert(1)", "p"),))
+
+
+def refusal_of(html: str) -> str | None:
+    try:
+        shown_text({"text": html, "parse_mode": "HTML"})
+    except ApiError as error:
+        return error.description
+    return None
+
+
+@given(st.text(alphabet="ab *_`~[]()<>&#>-\n\\!1:/🦜", max_size=400))
+def test_whatever_is_written_telegram_can_read_it(markdown: str) -> None:
+    for part in parts(markdown, (DOCS,)):
+        assert refusal_of(part.html) in (None, "Bad Request: message text is empty")
+
+
+@given(st.lists(st.sampled_from(["&<>" * 50, "[1] " * 40, "word " * 60, "\n\n", "🦜" * 90]), max_size=60))
+def test_every_message_fits_however_much_it_grows_by_escaping(pieces: list[str]) -> None:
+    for part in parts("".join(pieces), (DOCS,)):
+        assert utf16_length(part.html) <= MESSAGE_LIMIT
+        assert utf16_length(part.plain) <= MESSAGE_LIMIT
+
+
+def test_plain_text_keeps_the_sources_addresses() -> None:
+    answer = Answer("It **ends** [1].", (DOCS,), (), False, None, None, 0)
+    (part,) = answer_parts(answer)
+    assert part.plain == "It ends [1].\n\nSources\n[1] Leases https://docs.example/leases#ttl"
+    assert Part.from_json(part.to_json()) == part
+
+
+def test_a_refusals_nearest_pages_are_links() -> None:
+    refusal = Answer(
+        "The docs don't say.\n\n- [Leases](https://docs.example/leases#ttl)", (), (DOCS,), True, None, None, 0
+    )
+    (part,) = answer_parts(refusal)
+    assert '<a href="https://docs.example/leases#ttl">Leases</a>' in part.html
+    assert "Sources" not in part.plain
+
+
+def test_a_title_cannot_break_the_list_of_sources() -> None:
+    odd = Citation(1, "](https://evil) **x** <b> [2] `", "https://docs.example/a_b(c)", "p")
+    (part,) = answer_parts(Answer("x", (odd,), (), False, None, None, 0))
+    assert part.html.count('<a href="https://docs.example/a_b(c)">') == 2
+    assert 'href="https://evil' not in part.html
+
+
+def test_plain_text_of_nothing_special_is_itself() -> None:
+    assert to_plain("Just words, 2 * 3.") == "Just words, 2 * 3."
