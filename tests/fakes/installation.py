@@ -1,8 +1,8 @@
-"""A whole installation behind the web layer: real files, real services; only the networks beyond are stand-ins."""
+"""A whole installation behind the web layer: real files, real services; only the networks are stand-ins."""
 
 from __future__ import annotations
 
-import hashlib
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -26,7 +26,7 @@ from roost.domain.documents import (
     Source,
     SourceKind,
 )
-from roost.errors import AddressRefused, RemoteRejected
+from roost.errors import AddressRefused, RemoteRejected, RemoteUnreachable
 from roost.services.api_keys import ApiKeys
 from roost.services.bot_answers import RegisteredBots
 from roost.services.bot_logs import BotLogs
@@ -86,10 +86,27 @@ class RunningClock(SteppedClock):
 
 
 class FixedPlatform:
-    """Knows every token that begins with digits; refuses those that end in x."""
+    """Knows every token; refuses those that end in x. Can be down, and can keep people waiting."""
+
+    def __init__(self) -> None:
+        self.down = False
+        self.forgiving = False
+        self.asked = threading.Event()
+        self._free = threading.Event()
+        self._free.set()
+
+    def hold(self) -> None:
+        self._free.clear()
+
+    def release(self) -> None:
+        self._free.set()
 
     def identify(self, token: str) -> BotIdentity:
-        if token.endswith("x"):
+        self.asked.set()
+        self._free.wait(10)
+        if self.down:
+            raise RemoteUnreachable("Telegram does not answer. Try again in a moment.")
+        if token.endswith("x") and not self.forgiving:
             raise RemoteRejected("Telegram rejected this token (401). Paste a new one from BotFather.")
         number = token.partition(":")[0]
         return BotIdentity(number, f"Bot {number}", f"bot{number}")
@@ -151,7 +168,8 @@ class Installation:
         self.logs = BotLogs(self.clock, self.live_events.publish)
         supervisor = Supervisor(bots, {}, self.logs, self.clock, lambda: 0.5, self.live_events.publish)
         inbox = Inbox(self.conversations, self.clock, self.ids)
-        platforms = {Platform.TELEGRAM: FixedPlatform()}
+        self.platform = FixedPlatform()
+        platforms = {Platform.TELEGRAM: self.platform}
         registry = BotRegistry(
             bots, inbox, supervisor, self.logs, platforms, self.clock, self.ids, self.live_events.publish
         )
@@ -215,10 +233,47 @@ class Installation:
     def sign_in(self, role: Role = Role.OWNER) -> Browser:
         return self.browser(self.add_person(role))
 
+    def browser_like(self, other: Browser) -> Browser:
+        """Another connection of the same person: a test client serves one request at a time."""
+        client = self.app.test_client()
+        cookie = other.client.get_cookie("roost_session")
+        if cookie is not None:
+            client.set_cookie("roost_session", cookie.value)
+        return Browser(client, other.headers)
+
     def script(self, person: Person) -> Browser:
         """Not a browser: a client with an API key."""
         key = self.services.api_keys.create(person, "tests").secret
         return Browser(self.app.test_client(), {"Authorization": f"Bearer {key}"})
+
+
+class Answer:
+    """What came back."""
+
+    def __init__(self, response: TestResponse) -> None:
+        self.status_code = response.status_code
+        self.headers = response.headers
+        self._response = response
+
+    @property
+    def data(self) -> bytes:
+        return self._response.data
+
+    @property
+    def text(self) -> str:
+        return self._response.text
+
+    @property
+    def json(self) -> Any:
+        return self._response.json
+
+    def frames(self) -> Iterator[bytes]:
+        """A stream's parts, as they come."""
+        for part in self._response.response:
+            yield part if isinstance(part, bytes) else part.encode()
+
+    def close(self) -> None:
+        self._response.close()
 
 
 class Browser:
@@ -228,30 +283,26 @@ class Browser:
         self.client = client
         self.headers = {"Sec-Fetch-Site": "same-origin", **(headers or {})}
 
-    def request(self, method: str, path: str, **options: Any) -> TestResponse:
+    def request(self, method: str, path: str, **options: Any) -> Answer:
         headers = {**self.headers, **options.pop("headers", {})}
         options.setdefault("base_url", HOME)
-        return self.client.open(path, method=method, headers=headers, **options)
+        return Answer(self.client.open(path, method=method, headers=headers, **options))
 
-    def get(self, path: str, **options: Any) -> TestResponse:
+    def get(self, path: str, **options: Any) -> Answer:
         return self.request("GET", path, **options)
 
-    def post(self, path: str, json: object = None, **options: Any) -> TestResponse:
+    def post(self, path: str, json: object = None, **options: Any) -> Answer:
         return self.request("POST", path, **_with_json(json, options))
 
-    def patch(self, path: str, json: object = None, **options: Any) -> TestResponse:
+    def patch(self, path: str, json: object = None, **options: Any) -> Answer:
         return self.request("PATCH", path, **_with_json(json, options))
 
-    def delete(self, path: str, **options: Any) -> TestResponse:
+    def delete(self, path: str, **options: Any) -> Answer:
         return self.request("DELETE", path, **options)
 
 
 def _with_json(json: object, options: dict[str, Any]) -> dict[str, Any]:
     return options if json is None else {**options, "json": json}
-
-
-def sha256(secret: str) -> str:
-    return hashlib.sha256(secret.encode()).hexdigest()
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from roost.web.admission import ANONYMOUS, METHODS, MethodRefused, admit
 from roost.web.calls import Endpoint
 from roost.web.front import SECURITY_HEADERS
 from roost.web.html import serve_assets
-from roost.web.requests import BODY_LIMIT_BYTES, StrictRequest
+from roost.web.requests import StrictRequest
 from roost.web.routes import ROUTES
 from roost.web.services import Services
 from roost.web.shared import Shared
@@ -22,7 +22,6 @@ class _Flask(Flask):
 def create_app(services: Services) -> Flask:
     """The application over these services. Cheap: resources, and what they import, load at first use."""
     app = _Flask("roost.web", static_folder=None, template_folder=None)
-    app.config["MAX_CONTENT_LENGTH"] = BODY_LIMIT_BYTES
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False
     routes = {route.endpoint: route for route in ROUTES}

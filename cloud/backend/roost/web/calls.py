@@ -1,7 +1,7 @@
 """One request on its way to the function that answers it: the payloads it takes, a reply that is given once.
 
-`Endpoint` is what Flask calls. It reads the view's annotations: `body` and `query` are payloads to check. What stands in
-the path comes as text, and what the view returns is the reply.
+`Endpoint` is what Flask calls. It reads the view's annotations: `body` and `query` are payloads to check.
+What stands in the path comes as text, and what the view returns is the reply.
 """
 
 from __future__ import annotations

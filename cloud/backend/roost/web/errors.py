@@ -67,7 +67,8 @@ def status_of(error: errors.RoostError) -> int:
 def error_body(code: str, message: str, field: str | None = None) -> str:
     detail = {"code": code, "message": message}
     if field is not None:
-        detail["field"] = field
+        # A field nobody knows is named by the client, who may have put a token there.
+        detail["field"] = redact(field)
     return json.dumps({"error": detail}, ensure_ascii=False)
 
 
@@ -84,6 +85,9 @@ def roost_error(error: errors.RoostError) -> Response:
     if status in (429, 503) or error.retry_after_s is not None:
         wait_s = RETRY_AFTER_S if error.retry_after_s is None else error.retry_after_s
         answer.headers["Retry-After"] = str(max(1, math.ceil(wait_s)))
+    if status == 413:
+        # What was not read must not be taken for the next request of this connection.
+        answer.headers["Connection"] = "close"
     if status == 401:
         answer.headers["WWW-Authenticate"] = "Bearer"
     return answer
