@@ -13,6 +13,8 @@ from tests.e2e.roost_process import RoostProcess
 from tests.fakes import docs_site as fake
 from tests.fakes.docs_site import DocsSite
 
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(120)]
+
 REFUSED = [
     ("http://169.254.169.254", "address_private"),
     ("http://metadata.google.internal", "address_private"),

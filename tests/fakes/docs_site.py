@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import socket
 import threading
 import zlib
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -126,6 +127,8 @@ class DocsSite:
 def docs_site() -> Iterator[DocsSite]:
     """A running site; it is down when the block ends."""
 
+    connections: list[socket.socket] = []
+
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
@@ -160,7 +163,13 @@ def docs_site() -> Iterator[DocsSite]:
             """The test's output stays readable."""
 
     class Server(ThreadingHTTPServer):
-        daemon_threads = True
+        # Joined when the server closes, so that no connection outlives the test.
+        daemon_threads = False
+
+        def get_request(self) -> tuple[socket.socket, object]:
+            accepted, address = super().get_request()
+            connections.append(accepted)
+            return accepted, address
 
         def handle_error(self, request: object, client_address: object) -> None:
             """A client that hangs up in the middle is what half of these tests are about."""
@@ -174,5 +183,8 @@ def docs_site() -> Iterator[DocsSite]:
     finally:
         site.stopping.set()
         server.shutdown()
+        for connection in connections:
+            with suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
         server.server_close()
         thread.join(5)

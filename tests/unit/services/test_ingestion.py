@@ -359,4 +359,4 @@ def test_configured_sources_are_added_once_even_where_their_names_lead_nowhere(h
     entries = {"https://nowhere.invalid./docs": SourceKind.GITBOOK, house.site.url: SourceKind.WEBSITE}
     assert len(house.sources.seed(entries, OWNER)) == 2
     assert house.sources.seed(entries, OWNER) == []
-    assert [state.source.url for state in house.sources.list()][1] == house.site.url + "/"
+    assert house.site.url + "/" in [state.source.url for state in house.sources.list()]
