@@ -1,10 +1,14 @@
 """The real client against a loopback endpoint that fails in every way we know."""
 
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
+import roost
 from roost.clock import SystemClock
 from roost.errors import RemoteError, RemoteRejected, RemoteUnreachable
 from roost.llm.openai_compatible import OpenAICompatible
@@ -14,6 +18,7 @@ from tests.fakes.fake_llm import FakeLlm
 
 pytestmark = pytest.mark.integration
 
+SOURCE_ROOT = Path(roost.__file__).parents[1]
 KEY = "sk-" + "made-up-key-of-a-test-0123456789"
 QUICK = Limits(connect_s=1, first_s=0.4, next_s=0.4, total_s=2, size_bytes=1_000_000, answer_chars=2_000)
 MESSAGES = (PromptMessage("system", "Be brief."), PromptMessage("user", "How?"))
@@ -165,3 +170,38 @@ def test_a_whole_answer_counts_though_the_endpoint_never_closes(
 ) -> None:
     llm.fault = "hang_at_end"
     assert written(writer, llm) == ("Press start [1].", WritingEnded(None, cut=False))
+
+
+HALF_LOADED = """
+import sys, threading
+begun, made = threading.Event(), threading.Event()
+class Slow:
+    def find_spec(self, name, path=None, target=None):
+        if name == "httpx._api":
+            begun.set()
+            made.wait(3)
+sys.meta_path.insert(0, Slow())
+from roost.clock import SystemClock
+from roost.llm.openai_compatible import OpenAICompatible
+from roost.services.ports import Endpoint
+import openai
+for name in [name for name in sys.modules if name.partition(".")[0] == "httpx"]:
+    del sys.modules[name]
+threading.Thread(target=lambda: __import__("httpx")).start()
+begun.wait()
+OpenAICompatible(SystemClock())._borrow(Endpoint("http://127.0.0.1:9/v1", "made-up-key", "m"))
+made.set()
+print("made")
+"""
+
+
+def test_a_client_is_made_while_another_thread_loads_the_http_library() -> None:
+    made = subprocess.run(
+        [sys.executable, "-c", HALF_LOADED],
+        capture_output=True,
+        text=True,
+        cwd=SOURCE_ROOT,
+        timeout=50,
+        check=False,
+    )
+    assert (made.stdout, made.returncode) == ("made\n", 0), made.stderr[-300:]

@@ -156,6 +156,9 @@ class _KeptClient:
 
 
 def _new_client(endpoint: Endpoint, limits: Limits) -> OpenAI:
+    # The client looks for httpx among the loaded modules and takes it as it finds it, half loaded by another
+    # thread too; this waits until it is whole.
+    import httpx  # noqa: F401
     import httpx2
     from openai import OpenAI
 
