@@ -56,7 +56,7 @@ export function DeleteDialog({
         <p>{what}</p>
         <TextField
           label={typeLabel}
-          autoFocus
+          data-autofocus
           autoComplete="off"
           spellCheck={false}
           value={typed}

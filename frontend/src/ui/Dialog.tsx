@@ -3,7 +3,10 @@ import { type ReactNode, useId, useLayoutEffect, useRef } from 'react';
 import { IconButton } from './Button';
 import { controls } from './strings';
 
-/** A native modal dialog: the browser keeps the focus inside, closes on Esc and gives the focus back. */
+/**
+ * A native modal dialog: the browser keeps the focus inside, closes on Esc and gives the focus back.
+ * The focus starts at the element with `data-autofocus` (React's autoFocus comes too early), else at the close button.
+ */
 export function Dialog({
   title,
   onClose,
@@ -20,7 +23,10 @@ export function Dialog({
   // Before the element leaves the page, so that the browser gives the focus back.
   useLayoutEffect(() => {
     const dialog = ref.current;
-    if (dialog && !dialog.open) dialog.showModal();
+    if (dialog && !dialog.open) {
+      dialog.showModal();
+      dialog.querySelector<HTMLElement>('[data-autofocus]')?.focus();
+    }
     return () => dialog?.close();
   }, []);
   return (

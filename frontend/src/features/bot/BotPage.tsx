@@ -153,7 +153,7 @@ function Actions({ bot }: { bot: ShownBot }) {
               </Button>
               <Button
                 look="primary"
-                autoFocus
+                data-autofocus
                 onClick={() => {
                   setAsking(false);
                   restart.mutate({ botId: bot.id, action: 'restart' });

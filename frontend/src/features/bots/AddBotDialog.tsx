@@ -79,7 +79,7 @@ function BotForm({
           label={adding.token}
           type="password"
           required
-          autoFocus
+          data-autofocus
           maxLength={500}
           autoComplete="new-password"
           spellCheck={false}
