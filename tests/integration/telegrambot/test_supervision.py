@@ -255,6 +255,33 @@ def test_stopping_ends_within_its_time_while_answers_are_held(tmp_path: Path, te
     assert took_s < 2.5
 
 
+def test_a_stop_lets_the_sends_on_their_way_arrive(tmp_path: Path, telegram: FakeTelegram) -> None:
+    telegram.add(TOKEN)
+    telegram.control("reply_latency", method="sendMessage", seconds=0.4)
+    with bot_house(tmp_path, telegram.url) as house:
+        bot_id = house.add_bot(1).bot.id
+        house.wait_for_status(bot_id, Status.RUNNING)
+        telegram.text(TOKEN, 3, "on its way?")
+        wait_until(lambda: len(telegram.sends(TOKEN)) == 1)
+        house.registry.restart(OWNER, bot_id)
+        wait_until(lambda: house.inbox_statuses() == {"done": 1})
+        wait_until(lambda: [line.text for line in house.logs.read(bot_id).lines].count("Running.") == 2)
+        assert telegram.sends(TOKEN) == ["Answer to: on its way?"]
+        assert house.inbox.ambiguous_sends_total == 0
+
+
+def test_chats_that_are_not_allowed_get_nothing(tmp_path: Path, telegram: FakeTelegram) -> None:
+    telegram.add(TOKEN)
+    with bot_house(tmp_path, telegram.url) as house:
+        bot_id = house.add_bot(1).bot.id
+        house.registry.update(OWNER, bot_id, BotChange(allowed_chats=("8",)))
+        house.wait_for_status(bot_id, Status.RUNNING)
+        telegram.text(TOKEN, 7, "let me in")
+        telegram.text(TOKEN, 8, "hello")
+        wait_until(lambda: house.inbox_statuses() == {"dropped": 1, "done": 1})
+        assert [send["chat_id"] for send in telegram.state(TOKEN)["sends"]] == [8]
+
+
 def _set_prompt(house: BotHouse, bot_id: str, prompt: str, db: Connection) -> None:
     house.bots.change(db, bot_id, BotChange(system_prompt=prompt), None, SystemClock().now())
 

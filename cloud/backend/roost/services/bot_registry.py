@@ -40,6 +40,8 @@ from roost.storage.idempotency import Once, Replayed, find_reply, write_once
 
 _TOKEN = re.compile(r"[0-9]{6,12}:[A-Za-z0-9_-]{30,64}")
 
+STOP_TIMEOUT_S = 4.0
+
 
 @dataclass(frozen=True, slots=True)
 class BotPage:
@@ -164,7 +166,7 @@ class BotRegistry:
         self._replay(once)
         bot = self._visible(person, bot_id)
         write_once(self._bots.database, once, lambda db: self._bots.remove(db, bot_id))
-        self._supervisor.poke(bot_id)
+        self._supervisor.settle(bot_id, STOP_TIMEOUT_S)
         self._inbox.forget_bot(bot_id)
         self._publish(BotChanged(bot_id, bot.owner_id, deleted=True))
 

@@ -113,16 +113,26 @@ class Supervisor:
         if self._loop is not None and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._begin_reconciling, bot_id, restart)
 
+    def settle(self, bot_id: str, timeout_s: float) -> None:
+        """As `poke`, and waits until it is done, or `timeout_s` has passed. Not from the loop's thread."""
+        if self._loop is None or not self._loop.is_running():
+            return
+        settling = asyncio.run_coroutine_threadsafe(self._reconcile(bot_id, restart=False), self._loop)
+        with contextlib.suppress(TimeoutError):
+            settling.result(timeout_s)
+
     def observed(self, bot_id: str) -> Observed | None:
         """What is known of a bot that was started in this process."""
         with self._lock:
             return self._observed.get(bot_id)
 
     def counts(self) -> dict[Status, int]:
-        """How many bots stand at each status, of those that were started in this process."""
+        """How many registered bots stand at each status."""
         with self._lock:
             standing = [observed.status for observed in self._observed.values()]
-        return {status: standing.count(status) for status in Status}
+        counts = {status: standing.count(status) for status in Status}
+        counts[Status.STOPPED] += max(0, self._bots.count() - len(standing))
+        return counts
 
     async def _start_staggered(self, bot_ids: tuple[str, ...]) -> None:
         for bot_id in bot_ids:
@@ -173,7 +183,9 @@ class Supervisor:
             await self._end(bot_id)
             self._observe(credentials, Status.STOPPED, None)
             return
-        if running is not None and not restart and running.credentials.token == credentials.token:
+        # A bot whose token was refused has ended its task: somebody's next word about it is worth one try.
+        alive = running is not None and running.task is not None and not running.task.done()
+        if running is not None and alive and not restart and running.credentials.token == credentials.token:
             running.credentials = credentials
             if running.connection is not None:
                 running.connection.reconfigure(credentials)

@@ -47,7 +47,8 @@ ANSWERS_AT_ONCE = 64
 TYPING_CALLS_AT_ONCE = 12
 TYPING_EVERY_S = 4.5
 BACKLOG_LIMIT = 1_000
-ATTEMPTS_AT_MOST = 5
+ATTEMPTS_AT_MOST = 3
+LAST_SENDS_S = 1.0
 RETRY = Backoff(first_s=0.5, cap_s=10.0)
 
 
@@ -121,7 +122,8 @@ class TelegramConnection:
         for task in tasks:
             task.cancel()
         if tasks:
-            await asyncio.wait(tasks, timeout=1.0)
+            await asyncio.wait(tasks, timeout=0.5)
+        await self._delivery.finish(LAST_SENDS_S)
         await self._client.disconnect()
 
     async def _fetch(self, wait_s: float) -> list[dict[str, Any]]:

@@ -48,6 +48,7 @@ class Delivery:
         self._storage = storage
         self._chance = chance
         self._note = note
+        self._in_flight: set[asyncio.Task[None]] = set()
 
     async def stored(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Runs a call that waits for storage without holding up the loop."""
@@ -75,8 +76,13 @@ class Delivery:
             return
         for reply in unsent:
             edited = entry.stream_message_id if reply.part == 0 else None
+            last = reply is unsent[-1]
+            # A task of its own, which `finish` waits for: a send that is cut off would have to be sent again.
+            sending = asyncio.ensure_future(self._send_and_mark(update_id, chat_id, reply, edited, last=last))
+            self._in_flight.add(sending)
+            sending.add_done_callback(self._sent)
             try:
-                await self._send_part(update_id, chat_id, reply, edited)
+                await asyncio.shield(sending)
             except InvalidToken:
                 return
             except (BadRequest, Forbidden, ChatMigrated) as error:
@@ -84,8 +90,25 @@ class Delivery:
                 self._note("warning", f"Chat {chat_id} cannot be written to: {reason}")
                 await self.stored(self._inbox.drop, self._bot_id, update_id, reason)
                 return
-            last = reply is unsent[-1]
-            await self.stored(self._inbox.mark_sent, self._bot_id, update_id, reply.part, last=last)
+
+    async def finish(self, timeout_s: float) -> None:
+        """Lets the sends that are on their way arrive, for so long."""
+        if self._in_flight:
+            _, unfinished = await asyncio.wait(self._in_flight, timeout=timeout_s)
+            for sending in unfinished:
+                sending.cancel()
+
+    def _sent(self, sending: asyncio.Task[None]) -> None:
+        self._in_flight.discard(sending)
+        if not sending.cancelled():
+            # Taken, so that asyncio does not complain when nobody waits for this send any more.
+            sending.exception()
+
+    async def _send_and_mark(
+        self, update_id: int, chat_id: int, reply: Reply, edited: int | None, *, last: bool
+    ) -> None:
+        await self._send_part(update_id, chat_id, reply, edited)
+        await self.stored(self._inbox.mark_sent, self._bot_id, update_id, reply.part, last=last)
 
     async def _send_part(self, update_id: int, chat_id: int, reply: Reply, edited: int | None) -> None:
         part, opened, plain, failures = Part.from_json(reply.payload), reply.opened, False, 0
