@@ -8,6 +8,7 @@ from contextlib import suppress
 import pytest
 
 from roost.domain.documents import ExtractedPage
+from roost.domain.headings import heading_slugs
 from roost.domain.page_text import content_sha256, page_markdown
 from roost.errors import RemoteRejected
 from roost.knowledge.extraction import TEXT_LIMIT, Extraction, decoded, extract
@@ -213,6 +214,18 @@ def test_markup_built_to_exhaust_its_reader_is_read_or_refused_soon(markup: str)
     with suppress(RemoteRejected):
         read(markup)
     assert time.process_time() - started < 5
+
+
+@pytest.mark.parametrize("source", ["# a\n", "[a](", "**a ", "```\n", "<a ", "`a"])
+def test_markdown_built_to_exhaust_its_reader_is_read_soon(source: str) -> None:
+    started = time.process_time()
+    extract(URL, "text/markdown", "utf-8", (source * 150_000).encode())
+    assert time.process_time() - started < 10
+
+
+def test_repeated_headings_have_anchors_of_their_own() -> None:
+    found = extract(URL, "text/markdown", None, b"# a\n# a\n# a-1\n# a\n").page
+    assert [section.anchor for section in found.sections] == heading_slugs(["a", "a", "a-1", "a"])
 
 
 def test_deep_nesting_is_refused_by_its_code() -> None:

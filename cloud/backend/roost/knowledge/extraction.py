@@ -28,6 +28,7 @@ LINK_LIMIT = 2_000
 NESTING_LIMIT = 1_500
 SOFT_404_TEXT_LIMIT = 600
 LAYOUT_TEXT_MINIMUM = 200
+LAYOUT_MARKUP_LIMIT = 1_000_000
 
 _BYTE_ORDER_MARKS = (
     (codecs.BOM_UTF8, "utf-8"),
@@ -118,7 +119,8 @@ def _from_html(url: str, markup: str) -> Extraction:
     if root is not None:
         walk.read(root)
     elif tree.body is not None:
-        sections = _by_trafilatura(markup) if len(tree.body.text()) > LAYOUT_TEXT_MINIMUM else None
+        worthwhile = len(tree.body.text()) > LAYOUT_TEXT_MINIMUM and len(markup) < LAYOUT_MARKUP_LIMIT
+        sections = _by_trafilatura(markup) if worthwhile else None
         if sections is not None:
             walk.sections = list(sections)
         else:

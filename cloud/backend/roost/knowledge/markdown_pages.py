@@ -42,7 +42,7 @@ def markdown_sections(text: str, *, anchors: bool = True) -> tuple[Section, ...]
     """
     text = _FRONT_MATTER.sub("", text.replace("\r\n", "\n"))
     sections: list[Section] = []
-    taken: set[str] = set()
+    taken: dict[str, int] = {}
     level, heading, anchor = 0, "", None
     lines: list[str] = []
 
@@ -89,13 +89,15 @@ def markdown_sections(text: str, *, anchors: bool = True) -> tuple[Section, ...]
     return tuple(sections)
 
 
-def _anchor(explicit: re.Match[str] | None, heading: str, taken: set[str]) -> str:
+def _anchor(explicit: re.Match[str] | None, heading: str, taken: dict[str, int]) -> str:
+    """`taken` counts the repeats of every anchor, so that one heading over and over costs no more."""
     slug = (explicit.group(1) or explicit.group(2)) if explicit else heading_slug(heading)
-    anchor, repeat = slug, 0
+    anchor, repeat = slug, taken.get(slug, 0)
     while anchor in taken:
         repeat += 1
         anchor = f"{slug}-{repeat}"
-    taken.add(anchor)
+    taken[slug] = repeat
+    taken.setdefault(anchor, 0)
     return anchor
 
 
