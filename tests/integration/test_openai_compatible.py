@@ -174,22 +174,23 @@ def test_a_whole_answer_counts_though_the_endpoint_never_closes(
 
 HALF_LOADED = """
 import sys, threading
+from roost.clock import SystemClock
+from roost.llm.openai_compatible import OpenAICompatible
+from roost.services.ports import Endpoint
+writer = OpenAICompatible(SystemClock())
+writer._borrow(Endpoint("http://127.0.0.1:9/v1", "made-up-key", "m"))
+for name in [name for name in sys.modules if name.partition(".")[0] == "httpx"]:
+    del sys.modules[name]
 begun, made = threading.Event(), threading.Event()
 class Slow:
     def find_spec(self, name, path=None, target=None):
         if name == "httpx._api":
             begun.set()
-            made.wait(3)
+            made.wait(2)
 sys.meta_path.insert(0, Slow())
-from roost.clock import SystemClock
-from roost.llm.openai_compatible import OpenAICompatible
-from roost.services.ports import Endpoint
-import openai
-for name in [name for name in sys.modules if name.partition(".")[0] == "httpx"]:
-    del sys.modules[name]
 threading.Thread(target=lambda: __import__("httpx")).start()
 begun.wait()
-OpenAICompatible(SystemClock())._borrow(Endpoint("http://127.0.0.1:9/v1", "made-up-key", "m"))
+writer._borrow(Endpoint("http://127.0.0.1:9/v1", "another-key", "m"))
 made.set()
 print("made")
 """

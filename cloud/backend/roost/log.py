@@ -18,7 +18,7 @@ _SECRETS = re.compile(
     r"|(?<=Bearer )[\w.~+/=-]{8,}",
     re.IGNORECASE,
 )
-_NOISY = ("httpx", "httpcore", "telegram", "chromadb", "openai", "urllib3", "asyncio")
+_NOISY = ("httpx", "httpcore", "httpx2", "httpcore2", "telegram", "chromadb", "openai", "urllib3", "asyncio")
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
 
