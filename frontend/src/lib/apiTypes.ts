@@ -218,12 +218,16 @@ export interface Message {
   role: MessageRole;
   text: string;
   citations: Citation[];
+  /** The closest pages of a refusal */
+  nearest: Citation[];
   run_id: string | null;
   status: MessageStatus;
   /** null: quoted passages */
   model: string | null;
   /** The documents do not say */
   refused: boolean;
+  /** Why a written answer was not to be had */
+  notice: string | null;
   feedback: Thumb | null;
   created_at: string;
 }
@@ -270,9 +274,22 @@ export interface Feedback {
   reason: string | null;
 }
 
+export interface ExportedMessage {
+  id: string;
+  role: MessageRole;
+  text: string;
+  status: MessageStatus;
+  model: string | null;
+  refused: boolean;
+  citations: Citation[];
+  created_at: string;
+}
+
 export interface ThreadExport {
-  thread: Thread;
-  messages: Message[];
+  id: string;
+  title: string;
+  created_at: string;
+  messages: ExportedMessage[];
 }
 
 export interface NewQuestion {
@@ -285,6 +302,8 @@ export interface NewQuestion {
 export interface AskedAnswer {
   answer: string;
   citations: Citation[];
+  /** The closest pages of a refusal */
+  nearest: Citation[];
   refused: boolean;
   /** null: quoted passages */
   model: string | null;
@@ -375,6 +394,8 @@ export interface Knowledge {
   /** Questions can be answered */
   ready: boolean;
   stage: CrawlStage;
+  /** What the index lacks or does */
+  reason: string | null;
   sources: Source[];
 }
 
@@ -407,7 +428,7 @@ export interface UnansweredList {
 
 export interface Health {
   status: 'ok' | 'stuck';
-  reason: string | null;
+  reason?: string | null;
 }
 
 export interface Readiness {
@@ -452,6 +473,8 @@ export interface KnowledgeCounts {
   index_version: number;
   ready: boolean;
   stage: CrawlStage;
+  /** What the index lacks or does */
+  reason: string | null;
 }
 
 export interface InstallationStatus {
