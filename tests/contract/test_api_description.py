@@ -105,7 +105,8 @@ def body(description: dict[str, Any], operation: dict[str, Any]) -> Any:
 def answer(description: dict[str, Any], operation: dict[str, Any], status: str) -> dict[str, Any]:
     response = resolve(description, operation["responses"][status])
     return {
-        media: plain(description, content["schema"]) for media, content in (response.get("content") or {}).items()
+        media: plain(description, content["schema"])
+        for media, content in (response.get("content") or {}).items()
     }
 
 
@@ -129,9 +130,7 @@ def plain(description: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]
             found[key] = {name: plain(description, each) for name, each in value.items()}
         elif key == "items":
             found[key] = plain(description, value)
-        elif key == "required":
-            found[key] = sorted(value)
-        elif key == "enum":
+        elif key == "required" or key == "enum":
             found[key] = sorted(value)
         elif key == "const":
             found["enum"] = [value]
@@ -157,5 +156,3 @@ def one_of_types(schema: dict[str, Any]) -> dict[str, Any]:
 
 def without_null(schema: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in schema.items() if key != "nullable"}
-
-

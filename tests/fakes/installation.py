@@ -35,7 +35,7 @@ from roost.services.chat import Chat
 from roost.services.inbox import Inbox
 from roost.services.ingestion import Ingestion
 from roost.services.live_events import LiveEvents
-from roost.services.ports import CrawlEvent, PageRead
+from roost.services.ports import ChatPlatform, CrawlEvent, PageRead
 from roost.services.readiness import Readiness, State
 from roost.services.runs import Runs
 from roost.services.sign_in import SignIn
@@ -169,9 +169,9 @@ class Installation:
         supervisor = Supervisor(bots, {}, self.logs, self.clock, lambda: 0.5, self.live_events.publish)
         inbox = Inbox(self.conversations, self.clock, self.ids)
         self.platform = FixedPlatform()
-        platforms = {Platform.TELEGRAM: self.platform}
+        self.platforms: dict[Platform, ChatPlatform] = {Platform.TELEGRAM: self.platform}
         registry = BotRegistry(
-            bots, inbox, supervisor, self.logs, platforms, self.clock, self.ids, self.live_events.publish
+            bots, inbox, supervisor, self.logs, self.platforms, self.clock, self.ids, self.live_events.publish
         )
         answers = RegisteredBots(bots)
         self.runs = Runs(self.conversations, self.answerer, answers, self.clock)
@@ -269,8 +269,7 @@ class Answer:
 
     def frames(self) -> Iterator[bytes]:
         """A stream's parts, as they come."""
-        for part in self._response.response:
-            yield part if isinstance(part, bytes) else part.encode()
+        yield from self._response.iter_encoded()
 
     def close(self) -> None:
         self._response.close()

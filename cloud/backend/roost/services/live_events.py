@@ -121,6 +121,11 @@ class LiveEvents:
         with self._lock:
             return self._number
 
+    @property
+    def watchers(self) -> int:
+        with self._lock:
+            return len(self._subscriptions)
+
     def publish(self, event: LiveEvent) -> None:
         with self._lock:
             self._number += 1
@@ -128,7 +133,7 @@ class LiveEvents:
                 subscription.offer(self._number, event)
 
     def subscribe(self, wanted: Callable[[LiveEvent], bool]) -> Subscription:
-        """`wanted` is called under a lock for every event: it must be quick. Raises Unavailable when stopping."""
+        """`wanted` is called under a lock for every event: be quick. Raises Unavailable when stopping."""
         subscription = Subscription(self, wanted)
         with self._lock:
             if self._stopping:

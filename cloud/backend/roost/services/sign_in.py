@@ -100,6 +100,11 @@ class AttemptLimit:
         self._lock = threading.Lock()
         self._attempts: dict[str, deque[float]] = {}
 
+    @property
+    def remembered(self) -> int:
+        with self._lock:
+            return len(self._attempts)
+
     def count(self, peer: str) -> None:
         """Raises LimitReached with the seconds after which a place is free again."""
         now = self._clock.monotonic_s()

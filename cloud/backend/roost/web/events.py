@@ -26,8 +26,17 @@ from roost.web.streams import HEARTBEAT, HEARTBEAT_S, answer_stream, frame, plai
 
 def stream(call: Call) -> Response:
     """Changes as server-sent events: bot, log, crawl, reload, restart."""
-    subscription = call.services.live_events.subscribe(_wanted_by(call.person))
-    return answer_stream(call, lambda: _frames(call, subscription), subscription.close)
+    events = call.services.live_events
+    subscription = events.subscribe(_wanted_by(call.person))
+    # Read after subscribing: an event in between costs a needless reload, never a lost event.
+    last_seen = call.request.headers.get("Last-Event-ID")
+    missed = last_seen is not None and last_seen != _event_id(call, events.last_number)
+    return answer_stream(call, lambda: _frames(call, subscription, missed), subscription.close)
+
+
+def _event_id(call: Call, number: int) -> str:
+    """Begins with the process's start, so that an id of an earlier process is seen to be unknown."""
+    return f"{int(call.services.started_at.timestamp() * 1000):x}-{number}"
 
 
 def _wanted_by(person: Person) -> Callable[[LiveEvent], bool]:
@@ -41,12 +50,9 @@ def _wanted_by(person: Person) -> Callable[[LiveEvent], bool]:
     return wanted
 
 
-def _frames(call: Call, subscription: Subscription) -> Iterator[bytes]:
-    # Ids begin with the process's start, so that one of an earlier process is seen to be unknown.
-    process = f"{int(call.services.started_at.timestamp() * 1000):x}"
-    last_seen = call.request.headers.get("Last-Event-ID")
+def _frames(call: Call, subscription: Subscription, missed: bool) -> Iterator[bytes]:
     yield HEARTBEAT
-    if last_seen is not None and last_seen != f"{process}-{call.services.live_events.last_number}":
+    if missed:
         yield plain_frame("reload")
     while True:
         arrived = subscription.next(HEARTBEAT_S)
@@ -56,7 +62,7 @@ def _frames(call: Call, subscription: Subscription) -> Iterator[bytes]:
             yield HEARTBEAT
             continue
         number, event = arrived
-        event_id = f"{process}-{number}"
+        event_id = _event_id(call, number)
         match event:
             case Stopping():
                 yield plain_frame("restart")

@@ -1,0 +1,117 @@
+"""What goes wrong is told in one shape, without a secret and without a traceback."""
+
+from __future__ import annotations
+
+import io
+import logging
+from collections.abc import Iterator
+
+import pytest
+
+from roost import errors, log
+from roost.web.errors import STATUSES, status_of
+from tests.fakes.installation import TOKEN, Browser, Installation
+
+
+@pytest.fixture
+def logged() -> Iterator[io.StringIO]:
+    root = logging.getLogger()
+    before = root.handlers[:], root.level
+    stream = io.StringIO()
+    log.configure("INFO", as_json=False, stream=stream)
+    yield stream
+    root.handlers[:], root.level = before
+
+
+def test_every_family_of_errors_has_a_status() -> None:
+    families = [
+        kind
+        for kind in vars(errors).values()
+        if isinstance(kind, type) and issubclass(kind, errors.RoostError)
+    ]
+    assert len(families) > 15
+    assert all(status_of(kind("x")) in set(STATUSES.values()) for kind in families)
+    assert status_of(errors.AddressRefused("x")) == 422
+
+
+def test_49_93_a_defect_shows_neither_traceback_nor_secret(
+    owner: Browser, house: Installation, logged: io.StringIO
+) -> None:
+    class Broken:
+        def identify(self, token: str) -> object:
+            raise RuntimeError(f"https://api.telegram.org/bot{token}/getMe and {token.replace(':', '%3A')}")
+
+    house.platforms["telegram"] = Broken()  # type: ignore[index, assignment]
+    answer = owner.post("/api/bots", {"platform": "telegram", "token": TOKEN})
+    assert (answer.status_code, answer.json["error"]["code"]) == (500, "internal")
+    assert "Traceback" not in answer.text
+    assert "RuntimeError" not in answer.text
+    assert TOKEN not in answer.text
+    error_id = answer.json["error"]["message"].partition("(error ")[2].partition(")")[0]
+    printed = logged.getvalue()
+    assert error_id
+    assert printed.count(error_id) == 1
+    assert "RuntimeError" in printed
+    assert TOKEN not in printed
+    assert TOKEN.partition(":")[2] not in printed
+
+
+@pytest.mark.parametrize("path", ["/api/nothing", "/auth/nothing", "/webhooks/telegram/x", "/manual/nothing"])
+def test_an_unknown_address_is_told_in_our_shape(owner: Browser, path: str) -> None:
+    answer = owner.get(path)
+    assert (answer.status_code, answer.json["error"]["code"]) == (404, "not_found")
+
+
+@pytest.mark.parametrize(
+    "path", ["/api/session", "/api/bots", "/api/nothing", "/auth/link", "/manual/welcome", "/healthz"]
+)
+def test_every_answer_carries_the_guards(owner: Browser, path: str) -> None:
+    headers = owner.get(path).headers
+    assert "script-src 'self'" in headers["Content-Security-Policy"]
+    assert "unsafe" not in headers["Content-Security-Policy"]
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert headers["Cross-Origin-Opener-Policy"] == "same-origin"
+    assert "Referrer-Policy" in headers
+    assert "Server" not in headers
+
+
+def test_answers_of_the_api_are_kept_by_no_cache(owner: Browser) -> None:
+    for path in ("/api/session", "/api/bots", "/api/nothing"):
+        assert owner.get(path).headers["Cache-Control"] == "no-store"
+
+
+def test_a_link_page_uses_nothing_up(house: Installation) -> None:
+    code = house.services.sign_in.make_link_code()
+    stranger = house.browser()
+    for _ in range(3):
+        page = stranger.get("/auth/link")
+        assert "<button" in page.text
+        assert "<script>" not in page.text
+    assert stranger.get("/auth/link.js").status_code == 200
+    assert stranger.get("/auth/page.css").status_code == 200
+    assert stranger.post("/auth/link", {"code": code}).json["user"]["role"] == "owner"
+    assert house.browser().post("/auth/link", {"code": code}).status_code == 422
+
+
+def test_the_manual_has_the_anchors_its_passages_are_cited_with(house: Installation) -> None:
+    from roost.knowledge.manual_pages import manual_pages
+
+    pages = manual_pages()
+    assert len(pages) > 5
+    for page in pages:
+        shown = house.browser().get(page.url)
+        assert shown.status_code == 200
+        for section in page.sections:
+            if section.anchor and section.level > 1:
+                assert f'id="{section.anchor}"' in shown.text, (page.url, section.anchor)
+
+
+def test_84_signing_in_without_end_is_refused(house: Installation) -> None:
+    statuses = [
+        house.browser().post("/auth/link", {"code": str(number)}).status_code for number in range(200)
+    ]
+    assert statuses[:30] == [422] * 30
+    assert set(statuses[30:]) == {429}
+    refused = house.browser().post("/auth/local")
+    assert refused.status_code == 429
+    assert 1 <= int(refused.headers["Retry-After"]) <= 60
