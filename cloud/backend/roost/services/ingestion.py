@@ -263,7 +263,7 @@ class Ingestion:
         retry_after_s: float | None,
     ) -> None:
         """Stores how it went. A failed crawl is tried again before its period, then less and less often."""
-        now = self._clock.now()
+        now, now_s = self._clock.now(), self._clock.monotonic_s()
         with self._pages.read() as db:
             before = pages.crawl_records(db).get(source.id)
         succeeded = outcome is not None and not outcome.kept_old
@@ -288,7 +288,7 @@ class Ingestion:
                 return
             self._pages.write(lambda db: pages.save_crawl(db, record))
         with self._changed:
-            self._due_at_s[source.id] = self._clock.monotonic_s() + wait_s
+            self._due_at_s[source.id] = now_s + wait_s
         if succeeded:
             log.info("Crawl done: %s %s, %d pages", source.kind.value, source.url or "/manual/", record.done)
         else:
