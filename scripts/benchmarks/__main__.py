@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import sys
 
-NAMES = ("start",)
+NAMES = ("start", "telegram", "http")
 
 
 def main(arguments: list[str]) -> int:

@@ -36,8 +36,8 @@ def run() -> str:
                 time.sleep(15)
                 memory_mb = pss_mb(server.pid)
     how = (
-        f"{ROUNDS} starts on empty folders; CPU of the whole process tree (user and system, /proc) when both pages "
-        "had answered 200, the slowest start; PSS of the tree 15 s after the last start."
+        f"{ROUNDS} starts on empty folders; CPU of the whole process tree (user and system, /proc) when both "
+        "pages had answered 200, the slowest start; PSS of the tree 15 s after the last start."
     )
     figures = [
         Figure(
