@@ -36,7 +36,8 @@ export function Gate() {
   const onSignedIn = async () => {
     setLinkCode(null);
     await client.invalidateQueries({ queryKey: queryKeys.session });
-    await client.invalidateQueries();
+    // What was refused while nobody was signed in.
+    await client.invalidateQueries({ predicate: ({ queryKey }) => queryKey[0] !== queryKeys.session[0] });
   };
 
   const user = lastUser.current;

@@ -1,5 +1,5 @@
 import { useQueryClient } from '@tanstack/react-query';
-import { useEffect } from 'react';
+import { useEffect, useRef } from 'react';
 import type { Bot, Session, Source } from '../lib/apiTypes';
 import { dropBot, putBot } from '../lib/bots';
 import { liveEvents, useLiveEvent, useLiveState } from '../lib/liveEvents';
@@ -25,8 +25,12 @@ export function useLiveUpdates(): void {
     });
   }, [client, signedIn]);
   // What changed while the stream was away is not told again: ask.
+  const broke = useRef(false);
   useEffect(() => {
-    if (state === 'open') void client.invalidateQueries();
+    if (state === 'waiting') broke.current = true;
+    if (state !== 'open' || !broke.current) return;
+    broke.current = false;
+    void client.invalidateQueries();
   }, [state, client]);
   useLiveEvent<Bot | Deleted>('bot', (bot) => {
     if ('deleted' in bot) dropBot(client, bot.id);

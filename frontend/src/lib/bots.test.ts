@@ -55,3 +55,10 @@ test('nothing is made up where no list was asked for yet', () => {
   putBot(client, bot);
   expect(listed(client)).toBeUndefined();
 });
+
+test('an answer that its own live events overtook does not undo them', () => {
+  const client = new QueryClient();
+  client.setQueryData(queryKeys.bots, [shown({ ...bot, since: '2026-11-21T10:00:00.743Z' })]);
+  putBot(client, { ...bot, status: 'starting', since: '2026-11-21T10:00:00.709Z' });
+  expect(listed(client)).toEqual([['b1', 'running']]);
+});

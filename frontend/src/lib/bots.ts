@@ -37,12 +37,21 @@ export function useBots(enabled = true): UseQueryResult<ShownBot[], Error> {
   });
 }
 
+/** Whether `told` was true before `known`: an answer may be overtaken by the live events of what it began. */
+function outdated(told: Bot, known: Bot): boolean {
+  return (
+    Date.parse(told.since) < Date.parse(known.since) ||
+    Date.parse(told.updated_at) < Date.parse(known.updated_at)
+  );
+}
+
 /** Puts what an answer or a live event told about one bot into the list; a new bot comes last. */
 export function putBot(client: QueryClient, bot: Bot): void {
   client.setQueryData<ShownBot[]>(queryKeys.bots, (bots) => {
     if (!bots) return bots;
-    const known = bots.some(({ id }) => id === bot.id);
-    return known ? bots.map((each) => (each.id === bot.id ? shown(bot) : each)) : [...bots, shown(bot)];
+    const known = bots.find(({ id }) => id === bot.id);
+    if (!known) return [...bots, shown(bot)];
+    return outdated(bot, known) ? bots : bots.map((each) => (each === known ? shown(bot) : each));
   });
 }
 
