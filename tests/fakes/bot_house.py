@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 
 from roost import log
 from roost.clock import SystemClock, SystemIds, timestamp
@@ -157,10 +157,7 @@ def wait_until(condition: Callable[[], bool], timeout_s: float = 10.0) -> None:
         time.sleep(0.02)
 
 
-def _add_people(db: object) -> None:
-    from sqlalchemy import Connection
-
-    assert isinstance(db, Connection)
+def _add_people(db: Connection) -> None:
     for person in (OWNER, MEMBER, STRANGER, GUEST):
         db.execute(
             text(

@@ -28,10 +28,10 @@ from roost.log import redact
 from roost.services.ports import POLLED_ELSEWHERE
 
 CONNECT_TIMEOUT_S = 4.0
-ANSWER_TIMEOUT_S = 10.0
+ANSWER_TIMEOUT_S = 15.0
 POLL_GRACE_S = 5.0
 POOL_TIMEOUT_S = 20.0
-SENDS_AT_ONCE = 32
+SENDS_AT_ONCE = 48
 KEPT_OPEN_S = 30.0
 
 WEBHOOK_IS_SET = "webhook_is_set"
