@@ -52,8 +52,8 @@ def _crowded() -> str:
             worst_s = max(worst_s, time.monotonic() - began_s)
         server.kill()
     how = (
-        f"{SLOW_CLIENTS} connections that sent half a header and {STREAMS} open event streams; the slowest of "
-        f"{PROBES} requests, each on a connection of its own."
+        f"{SLOW_CLIENTS} connections that sent half a header and {STREAMS} open event streams; "
+        f"the slowest of {PROBES} requests, each on a connection of its own."
     )
     return show(
         "A crowded server",

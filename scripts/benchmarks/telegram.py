@@ -46,7 +46,7 @@ def _many_bots() -> str:
         wait_for(lambda: here.telegram.polling() == BOTS_MANY, "all poll again", within_s=60)
         polling_s = time.monotonic()
     each_mb = (many_mb - few_mb) / (BOTS_MANY - BOTS_FEW)
-    how = "PSS of the process tree with 10 and with 50 bots polling, then kill -9 and a start on the same folder."
+    how = "PSS of the process tree with 10 and with 50 bots polling; then kill -9 and a start on the folder."
     return show(
         "Many Telegram bots",
         how,
