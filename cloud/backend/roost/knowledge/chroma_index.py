@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from roost.errors import DatabaseUnreadable
+from roost.knowledge.numpy_import import load_numpy
 
 if TYPE_CHECKING:
     from roost.knowledge.embeddings import Vector
@@ -51,6 +52,7 @@ class ChromaIndex:
         with self._opening:
             if self._client is not None:
                 return
+            load_numpy()
             with self._damage():
                 import chromadb
                 from chromadb.config import Settings

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from roost.errors import Unavailable
 from roost.knowledge.chunking import SPECIAL_TOKENS, TOKEN_LIMIT, estimate_tokens
+from roost.knowledge.numpy_import import load_numpy
 
 if TYPE_CHECKING:
     import numpy as np
@@ -71,6 +72,7 @@ class MiniLmEmbedder:
         return len(self._load_tokenizer().encode(text, add_special_tokens=False).ids)
 
     def embed(self, text: str) -> Vector:
+        load_numpy()
         import numpy as np
 
         session, tokenizer = self._load_session(), self._load_tokenizer()

@@ -23,6 +23,7 @@ from roost.errors import RoostError
 from roost.knowledge.chroma_index import ChromaIndex, VectorIndexDamaged
 from roost.knowledge.chunking import chunk_page, embedded_text, storable, text_sha256
 from roost.knowledge.embeddings import Embedder
+from roost.knowledge.numpy_import import load_numpy
 from roost.knowledge.query_words import identifier_words
 from roost.storage import chunks
 from roost.storage.chunks import IndexedChunk
@@ -188,6 +189,7 @@ class KnowledgeIndexer:
 
     def _embed_some(self) -> bool:
         """Embeds one portion; False when every chunk has its vector."""
+        load_numpy()
         import numpy as np
 
         model = self._embedder.model
@@ -211,6 +213,7 @@ class KnowledgeIndexer:
 
     def _place_some(self) -> bool:
         """Puts one portion of vectors into the collection that is being filled; False when it is complete."""
+        load_numpy()
         import numpy as np
 
         name = self._filling()
