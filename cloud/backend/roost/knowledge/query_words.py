@@ -19,7 +19,7 @@ STOP_WORDS = frozenset(
 
 _WORD = re.compile(r"\w+(?:[-./:]+\w+)*")
 _PART = re.compile(r"[^\W_]+")
-_CAMEL = re.compile(r"\b\w*[a-z0-9][A-Z]\w*\b")
+_CAMEL = re.compile(r"\b\w*(?:[a-z0-9][A-Z]|[A-Z]{2}[a-z])\w*\b")
 _HUMPS = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|\d+")
 
 
