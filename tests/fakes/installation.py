@@ -257,7 +257,8 @@ class Answer:
 
     @property
     def data(self) -> bytes:
-        return self._response.data
+        body: bytes = self._response.data
+        return body
 
     @property
     def text(self) -> str:

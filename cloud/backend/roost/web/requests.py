@@ -17,6 +17,8 @@ from flask import Request
 from roost.errors import InvalidInput
 
 BODY_LIMIT_BYTES = 1024 * 1024
+DISCARDED_AT_MOST_BYTES = 16 * 1024 * 1024
+PART_BYTES = 64 * 1024
 DEPTH_LIMIT = 32
 INTEGER_DIGITS_LIMIT = 30
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
@@ -51,22 +53,25 @@ class StrictRequest(Request):
         return self._body
 
     def _read_body(self) -> bytes:
-        refusal = TooLarge("The body is larger than 1 MiB. Send less at once.")
         declared = self.content_length
-        if declared is not None and declared > BODY_LIMIT_BYTES:
-            raise refusal
         if declared is None and not self.environ.get("wsgi.input_terminated"):
             return b""
         wanted = BODY_LIMIT_BYTES + 1 if declared is None else declared
+        if wanted <= BODY_LIMIT_BYTES or declared is None:
+            body = b"".join(self._parts(wanted))
+            if len(body) <= BODY_LIMIT_BYTES:
+                return body
+        # A client reads the answer only once its body is taken off its hands.
+        for _ in self._parts(DISCARDED_AT_MOST_BYTES):
+            pass
+        raise TooLarge("The body is larger than 1 MiB. Send less at once.")
+
+    def _parts(self, wanted: int) -> Iterator[bytes]:
+        """The next `wanted` bytes of the body, or what there is."""
         stream = self.environ["wsgi.input"]
-        parts: list[bytes] = []
-        while wanted > 0 and (part := stream.read(wanted)):
-            parts.append(part)
+        while wanted > 0 and (part := stream.read(min(wanted, PART_BYTES))):
+            yield part
             wanted -= len(part)
-        body = b"".join(parts)
-        if len(body) > BODY_LIMIT_BYTES:
-            raise refusal
-        return body
 
     def json_body(self) -> dict[str, Any]:
         """The body's JSON object; an empty body counts as `{}`.
