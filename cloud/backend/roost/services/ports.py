@@ -177,17 +177,17 @@ POLLED_ELSEWHERE = "polled_elsewhere"
 
 
 class BotConnection(Protocol):
-    """One bot on its platform. Lives in the loop of all bots; `poll` is called again and again by the supervisor."""
+    """One bot on its platform. Lives in the loop of all bots; the supervisor calls `poll` again and again."""
 
     async def open(self) -> None:
-        """Takes up what earlier starts left undone. Raises Unavailable when storage cannot be reached."""
+        """Takes up what earlier starts left undone. Raises Unavailable when storage cannot answer."""
         ...
 
     async def poll(self, wait_s: float) -> None:
         """Fetches what people sent, waiting up to `wait_s` for it, and stores it before the platform is told.
 
-        Raises RemoteRejected when the token is refused, RemoteError with code `polled_elsewhere` when somebody
-        else polls, RemoteUnreachable otherwise, Unavailable when storage cannot take it.
+        Raises RemoteRejected when the token is refused, RemoteError with code `polled_elsewhere` when
+        somebody else polls, RemoteUnreachable otherwise, Unavailable when storage cannot take it.
         """
         ...
 
