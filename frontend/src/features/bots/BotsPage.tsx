@@ -1,6 +1,7 @@
 import { Link, useNavigate, useSearch } from '@tanstack/react-router';
 import { Plus } from 'lucide-react';
 import { useRef, useState } from 'react';
+import { UnreachableError } from '../../lib/apiClient';
 import { useBots } from '../../lib/bots';
 import { useListShortcuts, useShortcut } from '../../lib/shortcuts';
 import { Button } from '../../ui/Button';
@@ -72,7 +73,9 @@ function BotList({ onAdd }: { onAdd: () => void }) {
   const shown = bots.data.filter(({ name, handle }) => `${name} ${handle}`.toLowerCase().includes(wanted));
   return (
     <>
-      {bots.error ? <FailedState error={bots.error} onRetry={() => void bots.refetch()} /> : null}
+      {bots.error && !(bots.error instanceof UnreachableError) ? (
+        <FailedState error={bots.error} onRetry={() => void bots.refetch()} />
+      ) : null}
       <p role="status">{summary(bots.data)}</p>
       {bots.data.length >= FILTER_FROM ? (
         <input
