@@ -1,9 +1,8 @@
 import { Check, CircleAlert, Copy, Info, RotateCcw } from 'lucide-react';
 import { memo, type ReactNode, useCallback, useEffect, useRef, useState } from 'react';
-import type { Citation } from '../../lib/apiTypes';
+import type { Citation, Message } from '../../lib/apiTypes';
 import { Button, IconButton } from '../../ui/Button';
 import { AnswerText } from './AnswerText';
-import type { ShownMessage } from './askApi';
 import { CitationPopover } from './CitationPopover';
 import { copyText } from './copyText';
 import { useThumbs } from './Feedback';
@@ -19,7 +18,7 @@ export const Answer = memo(function Answer({
   message,
   onAskAgain,
 }: {
-  message: ShownMessage;
+  message: Message;
   /** Asks the same question anew; null where there is none. */
   onAskAgain: ((answerId: string) => void) | null;
 }) {
@@ -51,7 +50,7 @@ export const Answer = memo(function Answer({
       {finished && !failed ? (
         <>
           {message.refused ? (
-            <Sources title={words.nearest} citations={message.nearest ?? []} numbered={false} />
+            <Sources title={words.nearest} citations={unnamed(message)} numbered={false} />
           ) : (
             <Sources title={words.sources} citations={message.citations} numbered />
           )}
@@ -63,6 +62,16 @@ export const Answer = memo(function Answer({
     </article>
   );
 });
+
+/** Markdown without its signs, to be said. */
+function plain(markdown: string): string {
+  return markdown.replace(/\[([^\]]*)\]\([^)]*\)/g, '$1').replace(/[*_`#>|]/g, '');
+}
+
+/** The nearest pages of a refusal that its own text does not link to. */
+function unnamed({ text, nearest }: Message): readonly Citation[] {
+  return nearest.filter(({ url }) => !text.includes(url));
+}
 
 const SPOKEN_MS = 10_000;
 
@@ -81,9 +90,9 @@ function Spoken({ text }: { text: string }) {
 }
 
 /** What is said aloud: where the answer stands, then its words once they are all there; never word by word. */
-function spoken(message: ShownMessage, run: ShownRun | null): string {
+function spoken(message: Message, run: ShownRun | null): string {
   if (message.status === 'failed') return '';
-  if (message.status !== 'pending') return words.ready(message.text.slice(0, SPOKEN_MOST));
+  if (message.status !== 'pending') return words.ready(plain(message.text).slice(0, SPOKEN_MOST));
   return run?.phase === 'writing' ? words.writing : words.looking;
 }
 
@@ -137,7 +146,7 @@ function Actions({
   message,
   onAskAgain,
 }: {
-  message: ShownMessage;
+  message: Message;
   onAskAgain: ((answerId: string) => void) | null;
 }) {
   const thumbs = useThumbs(message);
@@ -160,7 +169,7 @@ function Actions({
 }
 
 /** Who made the answer. A refusal quotes nothing, so nobody is named. */
-function Author({ message }: { message: ShownMessage }) {
+function Author({ message }: { message: Message }) {
   if (message.model !== null)
     return <span className="ms-2 text-sm text-ink-2">{words.model(message.model)}</span>;
   if (message.refused || message.text === '') return null;
@@ -173,7 +182,7 @@ function Author({ message }: { message: ShownMessage }) {
 
 const COPIED_MS = 2_000;
 
-function CopyButton({ message }: { message: ShownMessage }) {
+function CopyButton({ message }: { message: Message }) {
   const [copied, setCopied] = useState(false);
   async function copy() {
     const sources = message.citations.map(

@@ -2,25 +2,17 @@ import { useQueryClient } from '@tanstack/react-query';
 import { useNavigate, useParams } from '@tanstack/react-router';
 import { History as HistoryIcon, SquarePen } from 'lucide-react';
 import { useCallback, useEffect, useMemo, useRef, useState, useSyncExternalStore } from 'react';
-import type { Person } from '../../lib/apiTypes';
+import type { Message, Person } from '../../lib/apiTypes';
 import { useBots } from '../../lib/bots';
 import { uuid7 } from '../../lib/ids';
 import { useLiveState } from '../../lib/liveEvents';
 import { useUser } from '../../lib/session';
 import { useShortcut } from '../../lib/shortcuts';
-import { Button } from '../../ui/Button';
+import { Button, IconButton } from '../../ui/Button';
 import { Dialog } from '../../ui/Dialog';
 import { useTitle } from '../../ui/Page';
 import './answer.css';
-import {
-  deliver,
-  isOnItsWay,
-  type ShownMessage,
-  useMessages,
-  useStopRun,
-  useThread,
-  withdraw,
-} from './askApi';
+import { deliver, isOnItsWay, type Message, useMessages, useStopRun, useThread, withdraw } from './askApi';
 import { Composer } from './Composer';
 import { Conversation } from './Conversation';
 import { draftKey, useDraft } from './drafts';
@@ -122,10 +114,9 @@ function PersonsAsk({ person, threadId }: { person: Person; threadId: string | n
               {history.open}
             </Button>
             {threadId === null ? null : (
-              <Button look="quiet" onClick={beginNew}>
-                <SquarePen size={16} aria-hidden />
-                {history.begin}
-              </Button>
+              <IconButton label={history.begin} onClick={beginNew}>
+                <SquarePen size={18} aria-hidden />
+              </IconButton>
             )}
           </div>
         )}
@@ -205,7 +196,7 @@ function useStop(threadId: string | null, begins: boolean): (() => void) | null 
   return runId === null ? null : () => mutate(runId);
 }
 
-function isBeingWritten({ role, status }: ShownMessage): boolean {
+function isBeingWritten({ role, status }: Message): boolean {
   return role === 'assistant' && status === 'pending';
 }
 

@@ -9,7 +9,7 @@ import { answer as words } from './strings';
 const GAP_PX = 6;
 const EDGE_PX = 8;
 
-/** The passage behind a number: a native popover beside the mark, closed by Esc or a click elsewhere. */
+/** The passage behind a number: a dialog beside the mark, closed by Esc or a click elsewhere; the focus goes back to the mark. */
 export function CitationPopover({
   citation,
   mark,
@@ -20,36 +20,40 @@ export function CitationPopover({
   onClose: () => void;
 }) {
   const titleId = useId();
-  const ref = useRef<HTMLDivElement>(null);
+  const ref = useRef<HTMLDialogElement>(null);
   const address = safeAddress(citation.url);
 
   useLayoutEffect(() => {
     const box = ref.current;
     if (!box) return;
     mark.setAttribute('aria-expanded', 'true');
-    if (!box.matches(':popover-open')) box.showPopover();
+    if (!box.open) box.showModal();
     place(box, mark);
-    box.focus({ preventScroll: true });
-    return () => mark.removeAttribute('aria-expanded');
+    return () => {
+      mark.removeAttribute('aria-expanded');
+      box.close();
+    };
   }, [mark]);
 
   return (
-    <div
+    // biome-ignore lint/a11y/useKeyWithClickEvents: Esc closes it by keyboard
+    <dialog
       ref={ref}
-      popover="auto"
-      role="dialog"
       aria-labelledby={titleId}
-      tabIndex={-1}
-      onToggle={(event) => {
-        if (event.newState === 'closed') onClose();
+      onCancel={(event) => {
+        event.preventDefault();
+        onClose();
       }}
-      className="absolute inset-auto m-0 w-[min(26rem,calc(100vw-1rem))] rounded-2 border border-line bg-surface p-0 text-ink shadow-float outline-none"
+      onClick={(event) => {
+        if (event.target === event.currentTarget) onClose();
+      }}
+      className="absolute inset-auto m-0 w-[min(26rem,calc(100vw-1rem))] overflow-hidden rounded-2 border border-line bg-surface p-0 text-ink shadow-float outline-none backdrop:bg-transparent"
     >
       <header className="flex items-start gap-2 ps-4 pe-1.5 pt-1.5">
         <h3 id={titleId} className="min-w-0 flex-1 pt-1.5 font-semibold leading-tight break-words">
           {citation.title}
         </h3>
-        <IconButton label={words.close} onClick={() => ref.current?.hidePopover()}>
+        <IconButton label={words.close} onClick={onClose}>
           <X size={16} aria-hidden />
         </IconButton>
       </header>
@@ -73,7 +77,7 @@ export function CitationPopover({
           </a>
         </p>
       ) : null}
-    </div>
+    </dialog>
   );
 }
 

@@ -1,11 +1,12 @@
 import { ArrowDown } from 'lucide-react';
 import { useCallback, useEffect, useRef, useState } from 'react';
 import { ApiError } from '../../lib/apiClient';
+import type { Message } from '../../lib/apiTypes';
 import { count } from '../../lib/time';
 import { Button, IconButton } from '../../ui/Button';
 import { FailedState, LoadingState } from '../../ui/States';
 import { Answer } from './Answer';
-import { messageKey, type ShownMessage, useMessages } from './askApi';
+import { messageKey, useMessages } from './askApi';
 import { Question, Unsent } from './Question';
 import { history, ask as words } from './strings';
 import type { UnsentQuestion } from './unsent';
@@ -52,7 +53,7 @@ export function Conversation({
     if (unsentCount > 0) toEnd();
   }, [unsentCount, toEnd]);
 
-  const known = useRef<readonly ShownMessage[]>([]);
+  const known = useRef<readonly Message[]>([]);
   known.current = messages ?? [];
   const askAgain = useCallback(
     (answerId: string) => {

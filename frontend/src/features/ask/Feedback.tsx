@@ -1,15 +1,15 @@
 import { ThumbsDown, ThumbsUp } from 'lucide-react';
 import { type FormEvent, useState } from 'react';
-import type { Thumb } from '../../lib/apiTypes';
+import type { Message, Thumb } from '../../lib/apiTypes';
 import { Button, IconButton } from '../../ui/Button';
 import { TextArea } from '../../ui/Field';
-import { type ShownMessage, useFeedback } from './askApi';
+import { useFeedback } from './askApi';
 import { answer as words } from './strings';
 
 const LONGEST_REASON = 1000;
 
 /** Thumbs. The thumb counts at once; what was wrong may follow. */
-export function useThumbs(message: ShownMessage) {
+export function useThumbs(message: Message) {
   const write = useFeedback(message);
   const [asking, setAsking] = useState(false);
   const [thanked, setThanked] = useState(false);

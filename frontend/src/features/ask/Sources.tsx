@@ -1,3 +1,4 @@
+import { useId } from 'react';
 import type { Citation } from '../../lib/apiTypes';
 import { safeAddress, shortAddress } from './addresses';
 import { answer as words } from './strings';
@@ -12,11 +13,14 @@ export function Sources({
   citations: readonly Citation[];
   numbered: boolean;
 }) {
+  const titleId = useId();
   if (citations.length === 0) return null;
   return (
-    <section className="mt-3 border-t border-line pt-2 text-sm" aria-label={title}>
-      <h3 className="font-medium text-ink-2">{title}</h3>
-      <ol className="mt-1 flex flex-col">
+    <div className="mt-3 border-t border-line pt-2 text-sm">
+      <p id={titleId} className="font-medium text-ink-2">
+        {title}
+      </p>
+      <ol aria-labelledby={titleId} className="mt-1 flex flex-col">
         {citations.map((citation, at) => (
           <li key={numbered ? citation.n : `${at} ${citation.url}`} className="flex min-w-0 gap-2">
             {numbered ? (
@@ -26,7 +30,7 @@ export function Sources({
           </li>
         ))}
       </ol>
-    </section>
+    </div>
   );
 }
 

@@ -9,7 +9,6 @@ import {
 import { ApiError, api } from '../../lib/apiClient';
 import type {
   AcceptedMessage,
-  Citation,
   Feedback,
   Knowledge,
   Message,
@@ -30,9 +29,6 @@ import { type UnsentQuestion, unsentOf } from './unsent';
 const THREADS_A_PAGE = 50;
 const MESSAGES_A_PAGE = 200;
 const MOST_MESSAGE_PAGES = 50;
-
-/** An answer may carry the pages a refusal offers, and why it is not a written one. */
-export type ShownMessage = Message & { nearest?: Citation[]; notice?: string | null };
 
 type ThreadPages = InfiniteData<ThreadList, string | null>;
 
@@ -56,7 +52,7 @@ export function useMessages(threadId: string, begins: boolean) {
   return useQuery({
     queryKey: queryKeys.messages(threadId),
     queryFn: async ({ signal }) => {
-      const messages: ShownMessage[] = [];
+      const messages: Message[] = [];
       let cursor: string | null = null;
       for (let page = 0; page < MOST_MESSAGE_PAGES; page++) {
         const answer: MessageList = await api.get(`/api/threads/${encodeURIComponent(threadId)}/messages`, {
@@ -83,10 +79,7 @@ export function useThread(threadId: string, begins: boolean) {
 }
 
 /** Puts one message in its place: an answer over the one its run had, a new one at the end. */
-export function withMessage(
-  messages: readonly ShownMessage[] | undefined,
-  message: ShownMessage,
-): ShownMessage[] {
+export function withMessage(messages: readonly Message[] | undefined, message: Message): Message[] {
   const known = messages ?? [];
   const at = known.findIndex((each) => messageKey(each) === messageKey(message));
   return at === -1 ? [...known, message] : known.map((each, index) => (index === at ? message : each));
@@ -97,17 +90,17 @@ export function messageKey({ id, role, run_id }: Message): string {
   return role === 'assistant' && run_id !== null ? `run:${run_id}` : id;
 }
 
-export function putMessage(client: QueryClient, message: ShownMessage): void {
+export function putMessage(client: QueryClient, message: Message): void {
   const key = queryKeys.messages(message.thread_id);
   // A list that is on its way was read before this message: it must not come after it.
   void client.cancelQueries({ queryKey: key });
-  client.setQueryData<ShownMessage[]>(key, (messages) => withMessage(messages, message));
+  client.setQueryData<Message[]>(key, (messages) => withMessage(messages, message));
 }
 
 function accepted(client: QueryClient, { message, run_id }: AcceptedMessage): void {
   const key = queryKeys.messages(message.thread_id);
   void client.cancelQueries({ queryKey: key });
-  client.setQueryData<ShownMessage[]>(key, (messages) => {
+  client.setQueryData<Message[]>(key, (messages) => {
     const asked = withMessage(messages, message);
     if (asked.some((each) => each.role === 'assistant' && each.run_id === run_id)) return asked;
     return [
@@ -122,6 +115,8 @@ function accepted(client: QueryClient, { message, run_id }: AcceptedMessage): vo
         status: 'pending',
         model: null,
         refused: false,
+        nearest: [],
+        notice: null,
         feedback: null,
       },
     ];

@@ -1,7 +1,8 @@
 import { useQueryClient } from '@tanstack/react-query';
 import { useCallback, useEffect, useState, useSyncExternalStore } from 'react';
+import type { Message } from '../../lib/apiTypes';
 import { queryKeys } from '../../lib/queryKeys';
-import { putMessage, type ShownMessage } from './askApi';
+import { putMessage } from './askApi';
 import { RunReader, type ShownRun } from './runReader';
 
 const nothing = () => () => undefined;
@@ -9,7 +10,7 @@ const nothing = () => () => undefined;
 /**
  * Follows the run of a pending answer; null for one that is finished. `reopen` tries again after a refusal.
  */
-export function useRun(message: ShownMessage): { run: ShownRun | null; reopen: () => void } {
+export function useRun(message: Message): { run: ShownRun | null; reopen: () => void } {
   const client = useQueryClient();
   const { run_id: runId, thread_id: threadId } = message;
   const pending = message.status === 'pending' && runId !== null;
