@@ -199,6 +199,7 @@ class Installation:
             ingestion=self.ingestion,
             retriever=self.retriever,
             index_state=lambda: IndexState(4, 4, 7, True, "minilm", None),
+            ambiguous_sends=lambda: inbox.ambiguous_sends_total,
             sqlite_version="3.40.0",
         )
         self.app = create_app(self.services)

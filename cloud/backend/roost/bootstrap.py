@@ -122,6 +122,7 @@ def compose(settings: Settings, readiness: Readiness) -> tuple[Flask, Plan]:
             ingestion=ingestion,
             retriever=retriever,
             index_state=indexer.state,
+            ambiguous_sends=lambda: inbox.ambiguous_sends_total,
             sqlite_version=sqlite_version(),
         )
     )

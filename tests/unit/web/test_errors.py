@@ -115,3 +115,25 @@ def test_84_signing_in_without_end_is_refused(house: Installation) -> None:
     refused = house.browser().post("/auth/local")
     assert refused.status_code == 429
     assert 1 <= int(refused.headers["Retry-After"]) <= 60
+
+
+def test_figures_are_in_the_text_format(owner: Browser) -> None:
+    """Every line of the exposition format 0.0.4, and what operators look for."""
+    owner.get("/api/bots")
+    owner.get("/api/nothing")
+    answer = owner.get("/metrics")
+    assert answer.headers["Content-Type"].startswith("text/plain; version=0.0.4")
+    samples = dict(row.rsplit(" ", 1) for row in answer.text.splitlines() if not row.startswith("#"))
+    assert samples["roost_ready"] == "1"
+    assert samples['roost_http_requests_total{status="2xx"}'] == "1"
+    assert samples['roost_http_requests_total{status="4xx"}'] == "1"
+    assert samples["roost_ambiguous_sends_total"] == "0"
+    assert samples["roost_chunks"] == "4"
+    kinds = [row.split()[2] for row in answer.text.splitlines() if row.startswith("# TYPE")]
+    assert {name.partition("{")[0] for name in samples} <= set(kinds)
+
+
+def test_without_a_built_page_the_address_says_so(house: Installation) -> None:
+    answer = house.browser().get("/")
+    assert answer.status_code == 503
+    assert "./scripts/run" in answer.text

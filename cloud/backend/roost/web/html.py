@@ -7,6 +7,10 @@ from importlib import resources
 
 from flask import Flask, Response
 
+NOT_BUILT = (
+    "<p>Roost runs, but its page is not built. Run <code>./scripts/run</code>, which builds it, "
+    "then open this again.</p>"
+)
 ASSETS = {"/auth/page.css": "text/css", "/auth/link.js": "text/javascript"}
 
 
@@ -24,7 +28,12 @@ def page(title: str, body: str, *, script: str | None = None) -> Response:
 
 
 def serve_assets(app: Flask) -> None:
-    """The style and the script of these pages, from the package."""
+    """The style and script of these pages, from the package; and a word where the built page is missing."""
+
+    def not_built() -> Response:
+        answer = page("Not built yet", NOT_BUILT)
+        answer.status_code = 503
+        return answer
 
     def asset(path: str) -> Response:
         name = path.rsplit("/", 1)[-1]
@@ -34,5 +43,7 @@ def serve_assets(app: Flask) -> None:
         answer.add_etag()
         return answer
 
+    # Asked only when there is no built page, which is served before the application.
+    app.add_url_rule("/", "not built", not_built, methods=["GET"])
     for path in ASSETS:
         app.add_url_rule(path, f"asset {path}", asset, defaults={"path": path}, methods=["GET"])

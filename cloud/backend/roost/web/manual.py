@@ -22,7 +22,7 @@ def page(call: Call, page: str) -> Response:
     """A page of Roost's manual."""
     rendered = _rendered(page) if _PAGE_NAME.fullmatch(page) else None
     if rendered is None:
-        raise NotFound("The manual has no such page. See /manual/ for those it has.")
+        raise NotFound("The manual has no such page. See /manual/welcome for those it has.")
     title, body = rendered
     answer = html_page(title, _contents(page) + body)
     answer.headers["Cache-Control"] = "no-cache"

@@ -32,18 +32,26 @@ def _metrics(call: Call) -> Iterator[Metric]:
     yield Metric("roost_info", "gauge", "The running version.", (((("version", __version__),), 1),))
     yield _one("roost_ready", "gauge", "1 once requests are answered.", int(standing.ready))
     yield _one("roost_uptime_seconds", "gauge", "Seconds since the start.", uptime_s)
-    answered = services_answered(call)
+    answered = _answered(call)
     yield Metric("roost_http_requests_total", "counter", "Requests answered, by class of status.", answered)
     yield _one("roost_streams_open", "gauge", "Open streams.", call.shared.streams.open)
     if not standing.ready:
         return
-    counts = tuple(
-        ((("status", status.value),), float(count)) for status, count in services.supervisor.counts().items()
+    counts = services.supervisor.counts().items()
+    bots = tuple(((("status", status.value),), float(count)) for status, count in counts)
+    yield Metric("roost_bots", "gauge", "Bots started in this process, by status.", bots)
+    yield _one(
+        "roost_ambiguous_sends_total",
+        "counter",
+        "Sends repeated without knowing whether the first had arrived.",
+        services.ambiguous_sends(),
     )
-    yield Metric("roost_bots", "gauge", "Bots started in this process, by status.", counts)
+    index = services.index_state()
+    yield _one("roost_chunks", "gauge", "Passages that can be found.", index.chunks)
+    yield _one("roost_vectors", "gauge", "Passages that can be found by meaning.", index.vectors)
 
 
-def services_answered(call: Call) -> tuple[tuple[Labels, float], ...]:
+def _answered(call: Call) -> tuple[tuple[Labels, float], ...]:
     counts = call.shared.answered.counts()
     return tuple(((("status", name),), float(counts[name])) for name in sorted(counts))
 

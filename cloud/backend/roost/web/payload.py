@@ -16,9 +16,9 @@ URL_LIMIT = 2_000
 
 
 class Payload(BaseModel):
-    """A body or a query that is sent to us, or a reply. Schemas are built when first used."""
+    """A body or a query that is sent to us, or a reply."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True, hide_input_in_errors=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
 
 def _not_blank(text: str) -> str:

@@ -49,4 +49,5 @@ class Services:
     ingestion: Ingestion
     retriever: Retriever
     index_state: Callable[[], IndexState]
+    ambiguous_sends: Callable[[], int]
     sqlite_version: str

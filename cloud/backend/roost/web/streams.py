@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Callable, Iterator
 
 from flask import Response
 
+from roost.errors import RoostError
 from roost.web.calls import Call
+
+log = logging.getLogger("roost.web")
 
 HEARTBEAT_S = 15.0
 HEARTBEAT = b": still here\n\n"
@@ -41,7 +45,7 @@ def answer_stream(call: Call, begin: Callable[[], Iterator[bytes]], close: Calla
     except BaseException:
         close()
         raise
-    answer = Response(begin(), content_type="text/event-stream", headers=_HEADERS)
+    answer = Response(_ended_quietly(begin()), content_type="text/event-stream", headers=_HEADERS)
 
     def end() -> None:
         places.give_back(person_id)
@@ -49,6 +53,14 @@ def answer_stream(call: Call, begin: Callable[[], Iterator[bytes]], close: Calla
 
     answer.call_on_close(end)
     return answer
+
+
+def _ended_quietly(parts: Iterator[bytes]) -> Iterator[bytes]:
+    """When storage is closed or fails, the stream just ends: the client comes back and is told why."""
+    try:
+        yield from parts
+    except RoostError as error:
+        log.info("A stream ended.", extra={"code": error.code})
 
 
 def still_signed_in(call: Call) -> bool:
