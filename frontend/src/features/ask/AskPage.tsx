@@ -12,7 +12,7 @@ import { Button, IconButton } from '../../ui/Button';
 import { Dialog } from '../../ui/Dialog';
 import { useTitle } from '../../ui/Page';
 import './answer.css';
-import { deliver, isOnItsWay, type Message, useMessages, useStopRun, useThread, withdraw } from './askApi';
+import { deliver, isOnItsWay, useMessages, useStopRun, useThread, withdraw } from './askApi';
 import { Composer } from './Composer';
 import { Conversation } from './Conversation';
 import { draftKey, useDraft } from './drafts';
