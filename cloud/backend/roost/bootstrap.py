@@ -167,8 +167,13 @@ def _crawlers(settings: Settings, clock: SystemClock) -> Mapping[SourceKind, Cra
     policy = AddressPolicy(
         SystemResolver(), [AllowedHost.parse(entry) for entry in settings.allow_private_sources]
     )
-    website = WebsiteCrawler(SafeFetcher(policy, clock, time.sleep), clock)
-    return {SourceKind.WEBSITE: website, SourceKind.MANUAL: ManualCrawler()}
+    site = WebsiteCrawler(SafeFetcher(policy, clock, time.sleep), clock)
+    return {
+        SourceKind.WEBSITE: site,
+        SourceKind.GITBOOK: site,
+        SourceKind.BLOG: site,
+        SourceKind.MANUAL: ManualCrawler(),
+    }
 
 
 def _tell_where_data_is(settings: Settings) -> None:
