@@ -35,14 +35,17 @@ def diary() -> Diary:
 
 def test_steps_run_in_order_and_requests_are_answered_between_them(diary: Diary) -> None:
     done = threading.Event()
+
+    def note(name: str) -> None:
+        diary.lines.append(f"{name} {diary.ready.is_set()}")
+
+    def crawl() -> None:
+        note("crawl")
+        done.set()
+
     plan = Plan(
-        before_ready=[
-            diary.step("open"),
-            Step("bots", lambda: diary.lines.append(f"bots {diary.ready.is_set()}")),
-        ],
-        after_ready=[
-            Step("crawl", lambda: (diary.lines.append(f"crawl {diary.ready.is_set()}"), done.set())[0])
-        ],
+        before_ready=[diary.step("open"), Step("bots", lambda: note("bots"))],
+        after_ready=[Step("crawl", crawl)],
         at_once=[diary.step("stop bots")],
         at_last=[diary.step("close")],
     )
@@ -74,12 +77,11 @@ def test_a_step_that_hangs_or_fails_does_not_keep_the_others_from_stopping(diary
         raise Unavailable("no")
 
     hang = threading.Event()
-    plan = Plan(
-        [],
-        [],
-        [Step("hangs", lambda: hang.wait(20) and None, budget_s=0.1), Step("fails", fail)],
-        [diary.step("close")],
-    )
+
+    def wait() -> None:
+        hang.wait(20)
+
+    plan = Plan([], [], [Step("hangs", wait, budget_s=0.1), Step("fails", fail)], [diary.step("close")])
     lifecycle = diary.lifecycle(plan)
     lifecycle.start()
     lifecycle.begin_stop()

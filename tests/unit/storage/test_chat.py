@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -77,7 +78,7 @@ def test_context_ends_at_clear_at_thirty_idle_minutes_and_at_ten_messages(databa
     for number in range(7):
         at = NOON + timedelta(minutes=number)
         database.write(
-            lambda db, n=number, at=at: chat.record_exchange(db, exchange(n + 1, at, question=f"Q{n}"))
+            partial(chat.record_exchange, exchange=exchange(number + 1, at, question=f"Q{number}"))
         )
     latest = NOON + timedelta(minutes=6, seconds=1)
     assert [turn.text for turn in context(latest) if turn.role == "user"] == ["Q2", "Q3", "Q4", "Q5", "Q6"]

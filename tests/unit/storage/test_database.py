@@ -132,9 +132,13 @@ def test_a_full_disk_is_told_and_what_was_saved_stays(database: Database) -> Non
         pages = db.exec_driver_sql("PRAGMA page_count").scalar_one()
         db.exec_driver_sql(f"PRAGMA max_page_count={pages}")
 
+    def insert_many(db: Connection) -> None:
+        for number in range(100):
+            insert(db, f"{number:0>2000}")
+
     database.write(shrink)
     with pytest.raises(Unavailable) as refusal:
-        database.write(lambda db: [insert(db, f"{number:0>2000}") for number in range(100)])
+        database.write(insert_many)
     assert refusal.value.code == "disk_full"
     assert ids(database) == {"kept"}
     database.close()

@@ -106,7 +106,9 @@ def title_of(question: str) -> str:
 
 
 def snippet_around(text: str, needle: str) -> str:
-    """At most 160 characters of `text`, on one line, with the place where `needle` stands in them, in any case."""
+    """At most 160 characters of `text`, on one line, with the place where `needle` stands in them, in any
+    case.
+    """
     plain = _BLANKS.sub(" ", text).strip()
     found = max(0, plain.casefold().find(needle.casefold()))
     start = max(0, min(found - SNIPPET_LEAD, len(plain) - SNIPPET_LIMIT))

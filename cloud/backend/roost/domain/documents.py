@@ -147,9 +147,11 @@ class Retrieval:
 
 @dataclass(frozen=True, slots=True)
 class IndexState:
-    """How far the index is. `ready` once anything can be found; `vectors` of the `chunks` can be found by meaning.
+    """How far the index is. `ready` once anything can be found; `vectors` of the `chunks` can be found by
+    meaning.
 
-    `model` is the embedder's name, None while there is none; `reason` says in a sentence what is missing or going on.
+    `model` is the embedder's name, None while there is none; `reason` says in a sentence what is missing or
+    going on.
     """
 
     chunks: int

@@ -239,7 +239,9 @@ def list_threads(
         values,
     )
     threads = [_thread(row) for row in rows]
-    return [replace(thread, snippet=_snippet(db, thread.id, query)) for thread in threads] if query else threads
+    return (
+        [replace(thread, snippet=_snippet(db, thread.id, query)) for thread in threads] if query else threads
+    )
 
 
 def rename_thread(db: Connection, thread_id: str, title: str) -> None:

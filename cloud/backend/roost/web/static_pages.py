@@ -29,7 +29,7 @@ class StaticFile:
 
 
 class StaticPages:
-    """Files of one folder by their path below it. Only files that were there are served: no path is ever joined."""
+    """Files of one folder by their path below it. Only what was there is served: no path is ever joined."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
