@@ -14,11 +14,14 @@ REDACTED = "[redacted]"
 _SECRETS = re.compile(
     r"(?<!\d)\d{6,12}(?::|%3A)[\w-]{30,}"  # Telegram bot tokens
     r"|[\w-]{23,28}\.[\w-]{6,7}\.[\w-]{27,}"  # Discord bot tokens
+    r"|aW50ZXJhY3Rpb246[\w-]{16,}"  # Discord interaction tokens: base64 of "interaction:…"
     r"|\b(?:sk|roost)[-_][\w-]{16,}"  # keys of model endpoints, and our own API keys
     r"|(?<=Bearer )[\w.~+/=-]{8,}",
     re.IGNORECASE,
 )
 _NOISY = ("httpx", "httpcore", "httpx2", "httpcore2", "telegram", "chromadb", "openai", "urllib3", "asyncio")
+# Its warnings about rate limits hold whole addresses, and those hold interaction tokens.
+_SPEAKING_IN_SECRETS = ("discord",)
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
 
@@ -64,6 +67,8 @@ def configure(level: str, *, as_json: bool, stream: TextIO | None = None) -> Non
     root.setLevel(level)
     for name in _NOISY:
         logging.getLogger(name).setLevel(max(logging.WARNING, logging.getLevelName(level)))
+    for name in _SPEAKING_IN_SECRETS:
+        logging.getLogger(name).setLevel(logging.ERROR)
 
 
 def _fields(record: logging.LogRecord) -> dict[str, object]:

@@ -43,6 +43,13 @@ def _url(value: str) -> str:
     return value.rstrip("/")
 
 
+def _websocket_url(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme not in ("ws", "wss") or not parts.hostname or parts.query:
+        raise ValueError("an address starting with ws:// or wss://, without a query, is needed")
+    return value.rstrip("/")
+
+
 def _secret_key(value: str) -> str:
     if len(value) < 32:
         raise ValueError("32 characters or more are needed")
@@ -130,6 +137,8 @@ KEYS = (
         "https://api.telegram.org",
         "A self-hosted Bot API server, without /bot.",
     ),
+    Key("DISCORD_API_BASE_URL", _url, "https://discord.com/api/v10", "A proxy of Discord's REST API."),
+    Key("DISCORD_GATEWAY_URL", _websocket_url, "wss://gateway.discord.gg", "A proxy of Discord's gateway."),
     Key("K_SERVICE", _text, None, "Set by Cloud Run: the service's name."),
     Key("K_REVISION", _text, None, "Set by Cloud Run: the revision's name."),
     Key("LOG_LEVEL", _level, "INFO", "DEBUG, INFO, WARNING or ERROR."),
@@ -162,6 +171,8 @@ class Settings:
     allow_private_sources: tuple[str, ...]
     streams_per_person: int
     telegram_api_base_url: str
+    discord_api_base_url: str
+    discord_gateway_url: str
     k_service: str | None
     k_revision: str | None
     log_level: str

@@ -240,6 +240,7 @@ def count_received_since(db: Connection, bot_ids: Sequence[str], since: datetime
 def forget_bot(db: Connection, bot_id: str) -> None:
     """Deletes a bot's inbox and the chats people had with it on its platform."""
     db.execute(text("DELETE FROM inbox WHERE bot_id = :bot_id"), {"bot_id": bot_id})
+    db.execute(text("DELETE FROM channel_marks WHERE bot_id = :bot_id"), {"bot_id": bot_id})
     chat.forget_bot_chats(db, bot_id)
 
 
