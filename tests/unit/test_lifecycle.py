@@ -114,3 +114,23 @@ def test_a_start_that_can_succeed_later_is_tried_again(diary: Diary) -> None:
     lifecycle.start()
     assert diary.ready.wait(10)
     assert diary.reasons == ["disk full"]
+
+
+def test_what_fails_after_requests_are_answered_takes_nothing_back(diary: Diary) -> None:
+    failures = [Unavailable("disk full")]
+    crawling = threading.Event()
+
+    def flaky() -> None:
+        if failures:
+            raise failures.pop()
+
+    def broken() -> None:
+        raise DatabaseUnreadable("knowledge.db is damaged")
+
+    lifecycle = diary.lifecycle(
+        Plan([], [Step("index", flaky), Step("vectors", broken), Step("crawl", crawling.set)], [], [])
+    )
+    lifecycle.start()
+    assert crawling.wait(10)
+    assert diary.ready.is_set()
+    assert diary.reasons == []

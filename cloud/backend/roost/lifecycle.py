@@ -92,30 +92,32 @@ class Lifecycle:
                 return
         self._ready()
         for step in self._plan.after_ready:
-            if not self._run_until_done(step):
-                return
+            # Requests are being answered: what is late now must not take that back, nor keep the others from
+            # starting.
+            self._run_until_done(step, told=_told_by_the_log)
 
     def _build(self) -> None:
         self._plan = self._make_plan()
 
-    def _run_until_done(self, step: Step) -> bool:
-        """A step that can be retried is, until it succeeds or the process stops; one that cannot keeps the
-        server not ready, saying why.
+    def _run_until_done(self, step: Step, told: Callable[[str], None] | None = None) -> bool:
+        """A step that can be retried is, until it succeeds or the process stops; `told` (by default what
+        keeps the server not ready) hears why it has not succeeded.
         """
+        told = told or self._not_ready
         wait_s = RETRY_FIRST_S
         while not self._stopping.is_set():
             try:
                 step.run()
             except RoostError as error:
                 log.error("Start: %s failed: %s", step.name, error.message)
-                self._not_ready(error.message)
+                told(error.message)
                 if not error.retryable:
                     return False
                 self._stopping.wait(wait_s)
                 wait_s = min(wait_s * 2, RETRY_AT_MOST_S)
             except Exception:
                 log.exception("Start: %s failed", step.name)
-                self._not_ready("Roost could not start. The log says why.")
+                told("Roost could not start. The log says why.")
                 return False
             else:
                 return True
@@ -137,6 +139,10 @@ class Lifecycle:
                 log.error("Stop: %s did not finish in %.0f s", step.name, step.budget_s)
         log.info("Stopped in %.1f s", self._clock.monotonic_s() - began_s)
         self._stopped.set()
+
+
+def _told_by_the_log(reason: str) -> None:
+    """The reason stands in the log already."""
 
 
 def _in_background(step: Step) -> threading.Thread:

@@ -24,9 +24,10 @@ class LoopThread:
         self._thread = threading.Thread(target=self._run, name="bots", daemon=True)
 
     def start(self) -> asyncio.AbstractEventLoop:
-        """Starts the thread and returns its running loop."""
-        self._thread.start()
-        self._running.wait()
+        """Starts the thread, unless it runs already, and returns its running loop."""
+        if not self._running.is_set():
+            self._thread.start()
+            self._running.wait()
         return self.loop
 
     @property

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import ctypes
 import logging
+import os
 import signal
 import sys
 from collections.abc import Callable
@@ -19,6 +20,7 @@ from typing import Any, Protocol
 from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
 from gunicorn.glogging import Logger
+from gunicorn.workers import gthread
 from gunicorn.workers.base import Worker
 
 log = logging.getLogger("roost.server")
@@ -26,7 +28,11 @@ log = logging.getLogger("roost.server")
 THREADS = 512
 CONNECTIONS = 1024
 GRACEFUL_TIMEOUT_S = 9
-STOP_WAIT_S = 7.0
+# What a stop waits for open connections: for requests being answered, and for one that may be on its way over
+# a connection that is idle.
+DRAIN_S = 3
+LINGER_S = 0.5
+STOP_WAIT_S = 5.0
 
 
 class Process(Protocol):
@@ -72,6 +78,7 @@ class Server(BaseApplication):
         self._make = make
         self._announce = announce
         self._process: Process | None = None
+        self._told_to_stop = False
         super().__init__()
 
     def load_config(self) -> None:
@@ -117,12 +124,17 @@ class Server(BaseApplication):
         drain = worker.handle_exit
 
         def stop(signum: int, frame: FrameType | None) -> None:
+            self._told_to_stop = True
             process.begin_stop()
             drain(signum, frame)
 
+        # The server kills this worker after GRACEFUL_TIMEOUT_S; the worker itself gives up on its connections
+        # earlier.
+        worker.cfg.set("graceful_timeout", DRAIN_S)
+        gthread.STOP_KEEPALIVE_LINGER = LINGER_S  # type: ignore[attr-defined]  # the stubs leave it out
+        process.start()
         signal.signal(signal.SIGTERM, stop)
         signal.signal(signal.SIGINT, stop)
-        process.start()
 
     def _worker_exit(self, server: Arbiter, worker: Worker) -> None:
         process = self._process
@@ -135,6 +147,12 @@ class Server(BaseApplication):
                 "The shutdown did not finish in %.0f s; what was acknowledged is in the databases.",
                 STOP_WAIT_S,
             )
+        if self._told_to_stop:
+            # An ordinary exit joins the threads that read from clients, and a client that never ends its
+            # request would hold the process until it is killed.
+            logging.shutdown()
+            sys.stdout.flush()
+            os._exit(0)
 
 
 def _die_with_parent(server: Arbiter, worker: Worker) -> None:
