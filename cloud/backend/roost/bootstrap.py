@@ -178,7 +178,7 @@ def _crawlers(settings: Settings, clock: SystemClock) -> Mapping[SourceKind, Cra
 
 def _tell_where_data_is(settings: Settings) -> None:
     log.info("SQLite %s", sqlite_version())
-    log.info("No bucket configured: data stays in %s", settings.data_dir)
+    log.info("No bucket configured: data stays in DATA_DIR (%s)", settings.data_dir)
 
 
 def _tell_streams(live_events: LiveEvents, runs: Runs) -> None:
