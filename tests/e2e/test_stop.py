@@ -1,4 +1,4 @@
-"""SIGTERM while clients hold connections in every unfinished state: nobody can keep the process from ending."""
+"""SIGTERM while clients hold connections in every unfinished state: nobody keeps the process from ending."""
 
 from __future__ import annotations
 

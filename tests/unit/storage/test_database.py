@@ -198,3 +198,78 @@ def test_a_database_of_each_older_schema_reaches_the_newest(tmp_path: Path, name
 def schema(path: Path) -> list[tuple[str, str]]:
     with sqlite3.connect(path) as driver:
         return driver.execute("SELECT name, sql FROM sqlite_master ORDER BY name").fetchall()
+
+
+def test_writes_go_on_once_the_folder_is_there_again(tmp_path: Path) -> None:
+    folder, away = tmp_path / "data", tmp_path / "away"
+    database = Database(folder / "conversations.db", "conversations")
+    database.open()
+    folder.rename(away)
+    with pytest.raises(Unavailable, match="cannot be opened"):
+        database.write(lambda db: insert(db, "lost"))
+    away.rename(folder)
+    database.write(lambda db: insert(db, "kept"))
+    assert ids(database) == {"kept"}
+    database.close()
+
+
+def test_a_file_that_another_program_holds_is_told_and_taken_up_again(database: Database) -> None:
+    database.write(lambda db: db.exec_driver_sql("PRAGMA busy_timeout=50"))
+    other = sqlite3.connect(database.path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    with pytest.raises(Unavailable) as refusal:
+        database.write(lambda db: insert(db, "refused"))
+    assert refusal.value.code == "database_locked"
+    other.execute("ROLLBACK")
+    other.close()
+    database.write(lambda db: insert(db, "kept"))
+    assert ids(database) == {"kept"}
+    database.close()
+
+
+def test_the_log_shrinks_once_its_rows_are_in_the_file(database: Database) -> None:
+    def insert_many(db: Connection, name: str) -> None:
+        for number in range(200):
+            insert(db, f"{name}-{number:0>30000}")
+
+    log = database.path.with_name("conversations.db-wal")
+    database.write(lambda db: insert_many(db, "a"))
+    assert log.stat().st_size > 4 * 1024 * 1024
+    database.write(lambda db: insert(db, "b"))
+    database.write(lambda db: insert(db, "c"))
+    assert log.stat().st_size <= 1024 * 1024
+    database.close()
+
+
+def test_a_file_of_another_program_is_refused_and_left_as_it_was(tmp_path: Path) -> None:
+    fresh, numbered = tmp_path / "fresh.db", tmp_path / "numbered.db"
+    for path, version in ((fresh, 0), (numbered, 1)):
+        with sqlite3.connect(path) as driver:
+            driver.execute("CREATE TABLE bot_configs (x)")
+            driver.execute(f"PRAGMA user_version={version}")
+        before = path.read_bytes()
+        with pytest.raises(DatabaseUnreadable, match="not written by Roost"):
+            inspect_file(str(path), "bot_configs")
+        assert path.read_bytes() == before
+
+
+def test_damage_beyond_the_header_is_found_before_anything_starts(database: Database) -> None:
+    for number in range(300):
+        database.write(partial(insert, id_=f"{number:0>2000}"))
+    database.close()
+    inspect_file(str(database.path), "conversations")
+    with database.path.open("r+b") as file:
+        file.seek(database.path.stat().st_size // 2)
+        file.write(b"\xa5" * 65_536)
+    with pytest.raises(DatabaseUnreadable, match="damaged|cannot be read"):
+        inspect_file(str(database.path), "conversations")
+
+
+@pytest.mark.parametrize("name", ["a?b", "a#b", "a%41b", "a b", "ä", "file:x"])
+def test_a_folder_may_have_any_name(tmp_path: Path, name: str) -> None:
+    folder = tmp_path / name
+    database = Database(folder / "conversations.db", "conversations")
+    database.open()
+    database.close()
+    inspect_file(str(database.path), "conversations")
+    assert [path.name for path in tmp_path.iterdir()] == [name]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from roost.errors import DecryptionRefused
+from roost.errors import DecryptionRefused, SettingsError, Unavailable
 from roost.storage.secrets import Cipher, load_or_create_secret_key
 
 TOKEN = "123456789:" + "A" * 35
@@ -57,3 +57,28 @@ def test_the_key_file_is_made_once_and_is_private(tmp_path: Path) -> None:
     assert len(first) >= 32
     assert load_or_create_secret_key(tmp_path) == first
     assert stat.S_IMODE((tmp_path / "secret.key").stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize("kept", range(1, 40, 3))
+def test_a_ciphertext_cut_short_is_refused(kept: int) -> None:
+    cipher = Cipher("k" * 32)
+    raw = base64.urlsafe_b64decode(cipher.seal(TOKEN, PLACE))[:kept]
+    with pytest.raises(DecryptionRefused):
+        cipher.open(base64.urlsafe_b64encode(raw).decode(), PLACE)
+
+
+@pytest.mark.parametrize("content", [b"", b"\n", b"short", b"\xff\xfe" * 40])
+def test_a_damaged_key_file_is_told_and_kept(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "secret.key"
+    path.write_bytes(content)
+    with pytest.raises(SettingsError, match="holds no key"):
+        load_or_create_secret_key(tmp_path)
+    assert path.read_bytes() == content
+
+
+def test_a_key_file_that_cannot_be_made_is_tried_again(tmp_path: Path) -> None:
+    with pytest.raises(Unavailable, match="cannot be read or written"):
+        load_or_create_secret_key(tmp_path / "absent")
+    (tmp_path / "secret.key").mkdir()
+    with pytest.raises(Unavailable, match="cannot be read or written"):
+        load_or_create_secret_key(tmp_path)

@@ -29,7 +29,8 @@ class DataFolder:
     def take(self) -> None:
         """Raises SettingsError when the folder cannot be used, or another Roost uses it."""
         try:
-            self.path.mkdir(parents=True, exist_ok=True)
+            # Conversations are for the eyes of Roost's user alone.
+            self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
             descriptor = os.open(self.path / LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
             raise SettingsError(

@@ -18,6 +18,7 @@ from typing import Any, Literal, TypeVar, cast
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import DatabaseError
+from sqlalchemy.exc import TimeoutError as NoReaderFree
 from sqlalchemy.pool import NullPool, QueuePool
 
 from roost.errors import DatabaseUnreadable, Unavailable
@@ -113,14 +114,24 @@ class Database:
         self._writer_engine.dispose()
 
     def _write_loop(self) -> None:
-        with self._writer_engine.connect() as db:
-            closing = False
-            while not closing:
-                batch, closing = self._next_batch()
+        db: Connection | None = None
+        closing = False
+        while not closing:
+            batch, closing = self._next_batch()
+            try:
+                # A connection that breaks is made anew with the next write.
+                if db is None or db.closed or db.invalidated:
+                    db = self._writer_engine.connect()
                 if batch:
                     self._commit_together(db, batch)
                     self._checkpoint(db, "PASSIVE", at_bytes=CHECKPOINT_AT_BYTES)
-            self._checkpoint(db, "TRUNCATE", at_bytes=1)
+                if closing:
+                    self._checkpoint(db, "TRUNCATE", at_bytes=1)
+            except Exception as error:  # noqa: BLE001 - the edge of the thread: whoever waits must be answered
+                _fail(batch, _translate(error, self.path))
+                db = None
+        if db is not None:
+            db.close()
 
     def _next_batch(self) -> tuple[list[_Write], bool]:
         """Waits for a write, then takes whatever else waits already; True when the database closes."""
@@ -154,9 +165,7 @@ class Database:
                     else:
                         results.append((entry, result))
         except BaseException as error:  # noqa: BLE001 - nothing of the batch is stored, every caller is told
-            for entry in batch:
-                if not entry.outcome.done():
-                    entry.outcome.set_exception(error)
+            _fail(batch, error)
             return
         for entry, result in results:
             entry.outcome.set_result(result)
@@ -170,8 +179,9 @@ class Database:
             if wal.stat().st_size >= at_bytes:
                 driver = cast(sqlite3.Connection, db.connection.driver_connection)
                 driver.execute(f"PRAGMA wal_checkpoint({mode})")
-        except (FileNotFoundError, sqlite3.OperationalError):
-            # A full disk or a busy reader only postpones the checkpoint: the log keeps every committed row.
+        except (OSError, sqlite3.DatabaseError):
+            # A full disk, a busy reader or a damaged file only postpones the checkpoint: the log keeps every
+            # committed row.
             return
 
     def _engine(self, *, query_only: bool) -> Engine:
@@ -182,6 +192,8 @@ class Database:
                 driver.execute("PRAGMA journal_mode=WAL")
                 driver.execute(f"PRAGMA synchronous={self._synchronous}")
                 driver.execute("PRAGMA wal_autocheckpoint=0")
+                # Once it is in the file the log shrinks, and so the next checkpoint is not due at each commit.
+                driver.execute(f"PRAGMA journal_size_limit={CHECKPOINT_AT_BYTES // 4}")
                 driver.execute("PRAGMA foreign_keys=ON")
                 driver.execute("PRAGMA cache_size=-1024")
                 driver.execute(f"PRAGMA query_only={int(query_only)}")
@@ -214,8 +226,14 @@ class Database:
     def _translated(self) -> Iterator[None]:
         try:
             yield
-        except (DatabaseError, sqlite3.DatabaseError) as error:
+        except (DatabaseError, sqlite3.DatabaseError, NoReaderFree) as error:
             raise _translate(error, self.path) from error
+
+
+def _fail(batch: list[_Write], error: BaseException) -> None:
+    for entry in batch:
+        if not entry.outcome.done():
+            entry.outcome.set_exception(error)
 
 
 def _in_transaction(db: Connection) -> bool:
@@ -224,6 +242,8 @@ def _in_transaction(db: Connection) -> bool:
 
 def _translate(error: BaseException, path: Path) -> BaseException:
     """SQLite's words for what a person can mend, in ours; any other error stays as it is."""
+    if isinstance(error, NoReaderFree):
+        return Unavailable("Too much is being read at once. Try again in a moment.", retry_after_s=2)
     if not isinstance(error, DatabaseError | sqlite3.DatabaseError):
         return error
     words = str(error)
@@ -240,6 +260,19 @@ def _translate(error: BaseException, path: Path) -> BaseException:
         return DatabaseUnreadable(
             f"{path.name} is damaged or not a SQLite file. "
             "Put a good copy in its place, or move it away to start anew."
+        )
+    if "database is locked" in words:
+        return Unavailable(
+            f"Another program holds {path.name}. Close what has it open; Roost then goes on by itself.",
+            code="database_locked",
+            retry_after_s=10,
+        )
+    if "unable to open database file" in words:
+        return Unavailable(
+            f"{path.name} cannot be opened. See that its folder is there, and that Roost's user may write to "
+            "it.",
+            code="cannot_open",
+            retry_after_s=30,
         )
     if "readonly database" in words:
         return Unavailable(

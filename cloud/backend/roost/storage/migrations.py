@@ -4,10 +4,13 @@ refused.
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from importlib import resources
+from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from roost.errors import DatabaseUnreadable, SchemaTooNew
@@ -15,6 +18,11 @@ from roost.errors import DatabaseUnreadable, SchemaTooNew
 if TYPE_CHECKING:
     # The server looks at the files before it forks; SQLAlchemy's half second of imports is the worker's.
     from sqlalchemy import Connection
+
+
+# Every page is looked at before the start up to this size, which takes about a second.
+CHECKED_UP_TO_BYTES = 256 * 1024 * 1024
+_FIRST_TABLE = re.compile(r"CREATE (?:VIRTUAL )?TABLE (\w+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,19 +76,31 @@ def refuse_newer(database: str, current: int, newest: int) -> None:
 def inspect_file(path: str, database: str) -> None:
     """Looks at a database file without changing it, before anything is started.
 
-    Raises SchemaTooNew, or DatabaseUnreadable for a file that is damaged or not SQLite.
+    Raises SchemaTooNew, or DatabaseUnreadable for a file that is damaged, not SQLite, or not Roost's.
     """
+    known = migrations(database)
     try:
-        with sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=2) as driver:
-            current = int(driver.execute("PRAGMA user_version").fetchone()[0])
-            driver.execute("SELECT count(*) FROM sqlite_master").fetchone()
-        driver.close()
-    except sqlite3.DatabaseError as error:
+        # As a URI, with every odd character of the path quoted: one that is not would name another file.
+        with closing(sqlite3.connect(f"{Path(path).absolute().as_uri()}?mode=ro", uri=True, timeout=2)) as db:
+            current = int(db.execute("PRAGMA user_version").fetchone()[0])
+            tables = {row[0] for row in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+            small = Path(path).stat().st_size <= CHECKED_UP_TO_BYTES
+            found = db.execute("PRAGMA quick_check(1)").fetchone()[0] if small else "ok"
+    except (sqlite3.DatabaseError, OSError) as error:
         raise DatabaseUnreadable(
             f"{path} cannot be read as a SQLite file ({error}). "
             "Put a good copy in its place, or move it away to start anew."
         ) from error
-    refuse_newer(database, current, len(migrations(database)))
+    if found != "ok":
+        raise DatabaseUnreadable(
+            f"{path} is damaged. Put a good copy in its place, or move it away to start anew."
+        )
+    refuse_newer(database, current, len(known))
+    first = _FIRST_TABLE.search(known[0].sql)
+    if (current == 0 and tables) or (current > 0 and first is not None and first[1] not in tables):
+        raise DatabaseUnreadable(
+            f"{path} was not written by Roost. Move it away, or give Roost a folder of its own."
+        )
 
 
 def _statements(sql: str) -> Iterator[str]:

@@ -7,12 +7,13 @@ import os
 import secrets
 from pathlib import Path
 
-from roost.errors import DecryptionRefused
+from roost.errors import DecryptionRefused, SettingsError, Unavailable
 
 FORMAT = b"\x01"
 NONCE_BYTES = 12
 KEY_ID_BYTES = 4
 SECRET_KEY_FILE = "secret.key"  # noqa: S105 - a file name
+SECRET_KEY_AT_LEAST = 32
 
 
 class Cipher:
@@ -56,27 +57,55 @@ class Cipher:
         nonce, body = sealed[start : start + NONCE_BYTES], sealed[start + NONCE_BYTES :]
         try:
             return AESGCM(key).decrypt(nonce, body, place.encode()).decode()
-        except InvalidTag as error:
+        except (InvalidTag, ValueError) as error:
             raise refusal from error
 
 
 def load_or_create_secret_key(data_dir: Path) -> str:
-    """The installation's own key, made at the first start: readable by its owner only, whole or absent."""
+    """The installation's own key, made at the first start: readable by its owner only, whole or absent.
+
+    Raises SettingsError for a key file that holds no key, Unavailable when it cannot be read or written.
+    """
     path = data_dir / SECRET_KEY_FILE
     try:
-        return path.read_text("utf-8").strip()
+        kept = path.read_text("utf-8").strip()
     except FileNotFoundError:
-        pass
+        return _create_secret_key(path)
+    except UnicodeDecodeError:
+        kept = ""
+    except OSError as error:
+        raise _inaccessible(path, error) from error
+    if len(kept) < SECRET_KEY_AT_LEAST:
+        raise SettingsError(
+            f"{path} is damaged: it holds no key. Put a good copy in its place, or move it away and enter "
+            "every bot's token again."
+        )
+    return kept
+
+
+def _create_secret_key(path: Path) -> str:
     fresh = secrets.token_urlsafe(48)
     partial = path.with_suffix(".partial")
-    partial.unlink(missing_ok=True)
-    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(fresh + "\n")
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(path)
+    try:
+        partial.unlink(missing_ok=True)
+        descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(fresh + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+    except OSError as error:
+        raise _inaccessible(path, error) from error
     return fresh
+
+
+def _inaccessible(path: Path, error: OSError) -> Unavailable:
+    return Unavailable(
+        f"{path} cannot be read or written: {error.strerror}. Give Roost's user a folder with free space that "
+        "it may write to.",
+        code="secret_key_file",
+        retry_after_s=10,
+    )
 
 
 def _stretch(secret_key: str) -> bytes:
