@@ -222,9 +222,9 @@ def _fill(index: Index, pages: Sequence[ExtractedPage]) -> None:
             ]
             waiting = chunks.unembedded(db, model, LARGE)
         vectors = {}
-        for chunk in waiting:
+        for sha256 in waiting:
             near = chance.choice(real) + noise.normal(scale=0.03, size=index.embedder.dimension)
-            vectors[chunk.embedded_sha256] = (near / np.linalg.norm(near)).astype(np.float16).tobytes()
+            vectors[sha256] = (near / np.linalg.norm(near)).astype(np.float16).tobytes()
         index.database.write(lambda db: chunks.store_vectors(db, model, vectors))
     with _running(index):
         pass

@@ -168,9 +168,20 @@ def test_sources_narrow_what_is_searched(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "question",
-    ['"', "NEAR(backup garden", "breadcrumb:backup OR text:*", "backup* AND NOT garden", "'; DROP TABLE chunks; --",
-     "backup\x00garden", "^backup", "{breadcrumb text}: garden", "\ud800 backup", "(" * 500, "a " * 8_000],
-)  # fmt: skip
+    [
+        '"',
+        "NEAR(backup garden",
+        "breadcrumb:backup OR text:*",
+        "backup* AND NOT garden",
+        "'; DROP TABLE chunks; --",
+        "backup\x00garden",
+        "^backup",
+        "{breadcrumb text}: garden",
+        "\ud800 backup",
+        "(" * 500,
+        "a " * 8_000,
+    ],
+)
 def test_operators_in_a_question_are_words(tmp_path: Path, question: str) -> None:
     with knowledge(tmp_path, start=False) as k:
         k.indexer.replace("s", [page(subject) for subject in SUBJECTS], [])
@@ -180,9 +191,8 @@ def test_operators_in_a_question_are_words(tmp_path: Path, question: str) -> Non
 
 def test_text_that_sqlite_cannot_hold_is_indexed_all_the_same(tmp_path: Path) -> None:
     with knowledge(tmp_path, start=False) as k:
-        odd = ExtractedPage(
-            "https://docs.example/odd\ud800", "Odd\x00", (Section(2, "\udfff", None, "zebra\x00"),), ()
-        )
+        body = Section(2, "\udfff", None, "zebra\x00")
+        odd = ExtractedPage("https://docs.example/odd\ud800", "Odd\x00", (body,), ())
         k.indexer.replace("s", [odd], [])
         assert len(k.found("zebra")) == 1
 
@@ -298,7 +308,8 @@ embedder = WordEmbedder()
 embedder.delay_s = 0.002
 with knowledge(Path(sys.argv[1]), embedder) as k:
     for round in range(1000):
-        k.indexer.replace("s", [page(f"{subject} {n}", f" Round {round}.") for subject in SUBJECTS for n in range(10)], [])
+        pages = [page(f"{subject} {n}", f" Round {round}.") for subject in SUBJECTS for n in range(10)]
+        k.indexer.replace("s", pages, [])
         print(round, flush=True)
 """
 

@@ -1,4 +1,7 @@
-"""The manual's questions through the whole pipeline with the real model. The floors lie a little under what was measured."""
+"""The manual's questions through the whole pipeline with the real model.
+
+The floors lie a little under what was measured.
+"""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 
-from roost.domain.documents import ExtractedPage, IndexState
+from roost.domain.documents import Chunk, ExtractedPage, IndexState
 from roost.errors import RoostError
 from roost.knowledge.chroma_index import ChromaIndex, VectorIndexDamaged
 from roost.knowledge.chunking import chunk_page, embedded_text, storable, text_sha256
@@ -30,6 +30,7 @@ from roost.storage.chunks import IndexedChunk
 from roost.storage.database import Database
 
 EMBEDDED_AT_ONCE = 25
+READ_AT_ONCE = 500
 PLACED_AT_ONCE = 25  # ChromaDB holds the interpreter for as long as a write takes
 PAUSE_S = 0.02
 REBUILT_AFTER_REMOVALS = 5_000  # ChromaDB keeps 1.5 to 5 MB for every 1,000 rows that were removed and added
@@ -66,6 +67,9 @@ class KnowledgeIndexer:
         self._adopted = False
         self._trouble: str | None = None
         self._announced: tuple[int, int] | None = None
+        self._backlog: dict[str, Chunk] = {}
+        self._embedded = 0
+        self._size = 0
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
@@ -124,7 +128,7 @@ class KnowledgeIndexer:
         for chunk in chunk_page(source_id, page, self._embedder.count_tokens):
             text = embedded_text(chunk.title, chunk.heading_path, chunk.text)
             names = identifier_words((chunk.breadcrumb, chunk.text))
-            indexed.append(IndexedChunk(chunk, names, text, text_sha256(text)))
+            indexed.append(IndexedChunk(chunk, names, text_sha256(text)))
         return indexed
 
     def _run(self) -> None:
@@ -189,26 +193,23 @@ class KnowledgeIndexer:
 
     def _embed_some(self) -> bool:
         """Embeds one portion; False when every chunk has its vector."""
-        load_numpy()
         import numpy as np
 
         model = self._embedder.model
-        with self._database.read() as db:
-            waiting = chunks.unembedded(db, model, EMBEDDED_AT_ONCE)
+        if not self._backlog:
+            with self._database.read() as db:
+                self._backlog = chunks.unembedded(db, model, READ_AT_ONCE)
+                self._embedded, self._size = chunks.count_embedded(db, model), chunks.count_chunks(db)
         vectors: dict[str, bytes] = {}
-        for chunk in waiting:
-            if self._stopping.is_set():
-                break
-            vectors[chunk.embedded_sha256] = (
-                self._embedder.embed(chunk.embedded_text).astype(np.float16).tobytes()
-            )
+        while self._backlog and len(vectors) < EMBEDDED_AT_ONCE and not self._stopping.is_set():
+            sha256, chunk = self._backlog.popitem()
+            text = embedded_text(chunk.title, chunk.heading_path, chunk.text)
+            vectors[sha256] = self._embedder.embed(text).astype(np.float16).tobytes()
         if not vectors:
             return False
-
         self._database.write(lambda db: chunks.store_vectors(db, model, vectors))
-        with self._database.read() as db:
-            embedded, size = chunks.count_embedded(db, model), chunks.count_chunks(db)
-        self._on_progress(embedded, size)
+        self._embedded = min(self._size, self._embedded + len(vectors))
+        self._on_progress(self._embedded, self._size)
         return True
 
     def _place_some(self) -> bool:

@@ -56,6 +56,7 @@ class FusedRetriever:
         self._on_damage = on_damage
         self._counts: dict[Term, int] = {}
         self._counts_version = -1
+        self._chunks: int | None = None
         self._counting = threading.Lock()
 
     def retrieve(
@@ -78,7 +79,7 @@ class FusedRetriever:
         vector = self._vector(question, together)
         with self._database.read() as db:
             index = chunks.read_index(db)
-            size = chunks.count_chunks(db)
+            size = self._size(db, index.version)
             if size == 0:
                 return Retrieval(question, (), Confidence.REFUSE, index.version, ready=False)
             words = self._search_words(db, question, together, index.version, size, source_ids)
@@ -152,9 +153,7 @@ class FusedRetriever:
     def _count(self, db: Snapshot, term: Term, version: int) -> int:
         """In how many chunks the term stands, remembered as long as the index does not change."""
         with self._counting:
-            if version != self._counts_version or len(self._counts) > COUNTS_KEPT:
-                self._counts.clear()
-                self._counts_version = version
+            self._forget_old_counts(version)
             known = self._counts.get(term)
         if known is not None:
             return known
@@ -163,6 +162,24 @@ class FusedRetriever:
             if version == self._counts_version:
                 self._counts[term] = count
         return count
+
+    def _size(self, db: Snapshot, version: int) -> int:
+        with self._counting:
+            self._forget_old_counts(version)
+            known = self._chunks
+        if known is not None:
+            return known
+        size = chunks.count_chunks(db)
+        with self._counting:
+            if version == self._counts_version:
+                self._chunks = size
+        return size
+
+    def _forget_old_counts(self, version: int) -> None:
+        if version != self._counts_version or len(self._counts) > COUNTS_KEPT:
+            self._counts.clear()
+            self._chunks = None
+            self._counts_version = version
 
     def _nearest(
         self, collection: str | None, vector: Vector | None, source_ids: Sequence[str] | None

@@ -10,9 +10,9 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
-from sqlalchemy import Connection, bindparam, text
+from sqlalchemy import Connection, Row, bindparam, text
 
 from roost.domain.documents import Chunk
 
@@ -34,7 +34,6 @@ class IndexedChunk:
 
     chunk: Chunk
     identifiers: str
-    embedded_text: str
     embedded_sha256: str
 
 
@@ -56,12 +55,6 @@ class Term:
 
     words: str
     prefix: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class UnembeddedChunk:
-    embedded_sha256: str
-    embedded_text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,9 +124,10 @@ _BEST_BY_WORDS = text(
     "SELECT rowid AS row, bm25(chunks_fts, :breadcrumb, :text, :identifiers) AS score FROM chunks_fts"
     " WHERE chunks_fts MATCH :match ORDER BY score LIMIT :limit"
 )
+# The + keeps the rows from FTS5, which would run the whole search again for each of them.
 _BEST_BY_WORDS_IN_SOURCES = text(
     "SELECT rowid AS row, bm25(chunks_fts, :breadcrumb, :text, :identifiers) AS score FROM chunks_fts"
-    " WHERE chunks_fts MATCH :match AND rowid IN (SELECT row FROM chunks WHERE source_id IN :source_ids)"
+    " WHERE chunks_fts MATCH :match AND +rowid IN (SELECT row FROM chunks WHERE source_id IN :source_ids)"
     " ORDER BY score LIMIT :limit"
 ).bindparams(bindparam("source_ids", expanding=True))
 
@@ -154,7 +148,7 @@ def best_by_words(
     }
     if source_ids is not None:
         values["source_ids"] = list(source_ids)
-    return {row.row: -row.score for row in db.execute(statement, values)}
+    return {row: -score for row, score in db.execute(statement, values).all()}
 
 
 def count_matches(db: Connection, term: Term) -> int:
@@ -174,26 +168,26 @@ def match_term(term: Term) -> str:
     return quoted + "*" if term.prefix else quoted
 
 
+_CHUNK_COLUMNS = "row, id, source_id, url, title, heading_path, anchor, ordinal, text, embedded_sha256"
+_CHUNKS_BY_ROW = text(
+    f"SELECT {_CHUNK_COLUMNS} FROM chunks WHERE row IN :rows"  # noqa: S608 - two fixed texts
+).bindparams(bindparam("rows", expanding=True))
+
+
 def read_chunks(db: Connection, rows: Sequence[int]) -> dict[int, Chunk]:
     """The chunks that (still) stand in these rows."""
     found: dict[int, Chunk] = {}
-    statement = text(
-        "SELECT row, id, source_id, url, title, heading_path, anchor, ordinal, text FROM chunks WHERE"
-        " row IN :rows"
-    ).bindparams(bindparam("rows", expanding=True))
     for some in _portions(rows):
-        for row in db.execute(statement, {"rows": some}):
-            found[row.row] = Chunk(
-                id=row.id,
-                source_id=row.source_id,
-                url=row.url,
-                title=row.title,
-                heading_path=tuple(json.loads(row.heading_path)),
-                anchor=row.anchor,
-                ordinal=row.ordinal,
-                text=row.text,
-            )
+        for row in db.execute(_CHUNKS_BY_ROW, {"rows": some}).all():
+            found[row.row] = _chunk(row)
     return found
+
+
+_VECTORS_BY_ROW = text(
+    "SELECT chunks.row, chunks.source_id, vectors.vector FROM chunks LEFT JOIN vectors"
+    " ON vectors.model = :model AND vectors.embedded_sha256 = chunks.embedded_sha256"
+    " WHERE chunks.row IN :rows"
+).bindparams(bindparam("rows", expanding=True))
 
 
 def read_vectors(
@@ -203,32 +197,22 @@ def read_vectors(
     not embedded yet.
     """
     found: dict[int, bytes | None] = {}
-    statement = text(
-        "SELECT chunks.row, chunks.source_id, vectors.vector FROM chunks LEFT JOIN vectors"
-        " ON vectors.model = :model AND vectors.embedded_sha256 = chunks.embedded_sha256 WHERE"
-        " chunks.row IN :rows"
-    ).bindparams(bindparam("rows", expanding=True))
     for some in _portions(rows):
-        for row in db.execute(statement, {"model": model, "rows": some}):
-            if source_ids is None or row.source_id in source_ids:
-                found[row.row] = row.vector
+        placed = db.execute(_VECTORS_BY_ROW, {"model": model, "rows": some}).all()
+        found |= {row: vector for row, source, vector in placed if source_ids is None or source in source_ids}
     return found
 
 
-def unembedded(db: Connection, model: str, limit: int) -> list[UnembeddedChunk]:
-    """Texts of chunks that have no vector of this model, oldest first, each text once."""
-    return [
-        UnembeddedChunk(row.embedded_sha256, row.embedded_text)
-        for row in db.execute(
-            text(
-                "SELECT embedded_sha256, embedded_text FROM chunks WHERE NOT EXISTS"
-                " (SELECT 1 FROM vectors WHERE model = :model AND vectors.embedded_sha256 ="
-                " chunks.embedded_sha256)"
-                " GROUP BY embedded_sha256 ORDER BY min(row) LIMIT :limit"
-            ),
-            {"model": model, "limit": limit},
-        )
-    ]
+def unembedded(db: Connection, model: str, limit: int) -> dict[str, Chunk]:
+    """Chunks that have no vector of this model, by the hash of the text to embed: each text once."""
+    rows = db.execute(
+        text(
+            f"SELECT {_CHUNK_COLUMNS} FROM chunks WHERE NOT EXISTS (SELECT 1 FROM vectors"  # noqa: S608 - fixed texts
+            " WHERE model = :model AND vectors.embedded_sha256 = chunks.embedded_sha256) LIMIT :limit"
+        ),
+        {"model": model, "limit": limit},
+    )
+    return {row.embedded_sha256: _chunk(row) for row in rows.all()}
 
 
 def store_vectors(db: Connection, model: str, vectors: Mapping[str, bytes]) -> None:
@@ -265,10 +249,11 @@ def unplaced(db: Connection, model: str, collection: str, limit: int) -> list[Pl
         PlacedVector(row.row, row.source_id, row.vector)
         for row in db.execute(
             text(
-                "SELECT chunks.row, chunks.source_id, vectors.vector FROM chunks JOIN vectors"
+                # CROSS keeps this order of the tables, and < OR > instead of <> lets the index find the rows.
+                "SELECT chunks.row, chunks.source_id, vectors.vector FROM chunks CROSS JOIN vectors"
                 " ON vectors.model = :model AND vectors.embedded_sha256 = chunks.embedded_sha256"
-                " WHERE chunks.collection IS NULL OR chunks.collection <> :collection ORDER BY"
-                " chunks.row LIMIT :limit"
+                " WHERE chunks.collection IS NULL OR chunks.collection < :collection"
+                " OR chunks.collection > :collection LIMIT :limit"
             ),
             {"model": model, "collection": collection, "limit": limit},
         )
@@ -367,6 +352,19 @@ def _raise_version(db: Connection) -> None:
     db.execute(text("UPDATE index_state SET version = version + 1 WHERE id = 1"))
 
 
+def _chunk(row: Row[Any]) -> Chunk:
+    return Chunk(
+        id=row.id,
+        source_id=row.source_id,
+        url=row.url,
+        title=row.title,
+        heading_path=tuple(json.loads(row.heading_path)),
+        anchor=row.anchor,
+        ordinal=row.ordinal,
+        text=row.text,
+    )
+
+
 def _identity(chunk: Chunk) -> tuple[str, str, str, str | None, str]:
     return (chunk.id, chunk.title, _path(chunk), chunk.anchor, chunk.text)
 
@@ -381,10 +379,9 @@ def _add(db: Connection, chunks: Sequence[IndexedChunk]) -> None:
         row = db.execute(
             text(
                 "INSERT INTO chunks (id, source_id, url, title, heading_path, anchor, ordinal, text,"
-                " breadcrumb, identifiers,"
-                " embedded_text, embedded_sha256) VALUES (:id, :source_id, :url, :title, :heading_path,"
-                " :anchor, :ordinal,"
-                " :text, :breadcrumb, :identifiers, :embedded_text, :embedded_sha256) RETURNING row"
+                " breadcrumb, identifiers, embedded_sha256) VALUES (:id, :source_id, :url, :title,"
+                " :heading_path, :anchor, :ordinal, :text, :breadcrumb, :identifiers, :embedded_sha256)"
+                " RETURNING row"
             ),
             {
                 "id": chunk.id,
@@ -397,7 +394,6 @@ def _add(db: Connection, chunks: Sequence[IndexedChunk]) -> None:
                 "text": chunk.text,
                 "breadcrumb": chunk.breadcrumb,
                 "identifiers": entry.identifiers,
-                "embedded_text": entry.embedded_text,
                 "embedded_sha256": entry.embedded_sha256,
             },
         ).scalar_one()

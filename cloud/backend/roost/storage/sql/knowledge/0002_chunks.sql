@@ -2,19 +2,18 @@
 -- index only ever add and remove. AUTOINCREMENT: a number once removed from the vector index is never used again.
 CREATE TABLE chunks (
     row INTEGER PRIMARY KEY AUTOINCREMENT,
-    id TEXT NOT NULL,
     source_id TEXT NOT NULL,
+    embedded_sha256 TEXT NOT NULL,
+    collection TEXT,
+    id TEXT NOT NULL,
     url TEXT NOT NULL,
     title TEXT NOT NULL,
     heading_path TEXT NOT NULL,
     anchor TEXT,
     ordinal INTEGER NOT NULL,
-    text TEXT NOT NULL,
     breadcrumb TEXT NOT NULL,
+    text TEXT NOT NULL,
     identifiers TEXT NOT NULL,
-    embedded_text TEXT NOT NULL,
-    embedded_sha256 TEXT NOT NULL,
-    collection TEXT,
     UNIQUE (source_id, id)
 ) STRICT;
 
