@@ -11,7 +11,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 
 import roost
 from roost.clock import SystemClock, SystemIds
@@ -535,3 +535,51 @@ def test_every_question_in_flight_at_a_kill_is_answered_exactly_once(tmp_path: P
     assert total == 30
     assert {(row.text, row.status) for row in rows} == {("Press start [1].", "done")}
     assert [row.attempt for row in rows] == [1] * 5 + [2] * 10
+
+
+def fill_disk(database: Database, full: bool) -> None:
+    """SQLite refuses to grow the file, as on a full disk; what shrinks it is still taken."""
+
+    def limit(db: Connection) -> None:
+        pages = db.exec_driver_sql("PRAGMA page_count").scalar_one()
+        db.exec_driver_sql(f"PRAGMA max_page_count={pages if full else 1_000_000}")
+
+    database.write(limit)
+
+
+def test_an_answer_that_finds_no_room_is_stored_once_there_is_some(database: Database) -> None:
+    answerer = ScriptedAnswerer(TextAdded("long " * 4000))
+    answerer.hold_before = 0
+    runs = Runs(database, answerer, OneBot(), CLOCK, retry_first_s=0.01)
+    chat = Chat(database, runs, OneBot(), CLOCK, IDS)
+    thread = chat.create_thread(ANNA).thread
+    posted = chat.post_message(ANNA, thread.id, IDS.new(), "How do I start?")
+    assert answerer.reached.acquire(timeout=5)
+    fill_disk(database, True)
+    subscription = runs.subscribe("anna", posted.run_id, None)
+    answerer.released.set()
+    while isinstance(event := subscription.next(0.5), SourcesEvent | DeltaEvent):
+        pass
+    assert event is None, "nobody is told of an end before there is one"
+    fill_disk(database, False)
+    events = heard(subscription)
+    assert isinstance(events[-1], DoneEvent)
+    assert len(answerer.questions) == 1
+    assert runs.stop()
+
+
+def test_an_answer_that_storage_refuses_to_begin_is_made_later(database: Database) -> None:
+    answerer = ScriptedAnswerer()
+    answerer.fails = answerer.refuses = True
+    runs = Runs(database, answerer, OneBot(), CLOCK, retry_first_s=0.01)
+    chat = Chat(database, runs, OneBot(), CLOCK, IDS)
+    thread = chat.create_thread(ANNA).thread
+    posted = chat.post_message(ANNA, thread.id, IDS.new(), "How do I start?")
+    subscription = runs.subscribe("anna", posted.run_id, None)
+    while len(answerer.questions) < 3:
+        assert subscription.next(0.01) is None
+    answerer.fails = answerer.refuses = False
+    events = heard(subscription)
+    assert seen_text(events) == "Press start [1]."
+    assert isinstance(events[-1], DoneEvent)
+    assert runs.stop()

@@ -5,7 +5,7 @@ from uuid import UUID
 
 import pytest
 
-from roost.clock import parse_timestamp, timestamp, uuid7
+from roost.clock import SystemIds, parse_timestamp, timestamp, uuid7
 
 
 def test_uuid7_is_the_example_of_rfc_9562() -> None:
@@ -18,6 +18,27 @@ def test_uuid7_orders_by_time() -> None:
     earlier, later = uuid7(1_000, b"\xff" * 10), uuid7(1_001, b"\x00" * 10)
     assert earlier < later
     assert UUID(later).version == 7
+
+
+def test_ids_rise_within_a_millisecond_and_while_the_clock_runs_back() -> None:
+    class Wayward:
+        at = datetime(2030, 5, 1, 12, tzinfo=UTC)
+
+        def now(self) -> datetime:
+            return self.at
+
+        def monotonic_s(self) -> float:
+            return 0.0
+
+    clock = Wayward()
+    ids = SystemIds(clock)
+    made = [ids.new() for _ in range(1000)]
+    clock.at -= timedelta(hours=1)
+    made += [ids.new() for _ in range(1000)]
+    clock.at += timedelta(hours=2)
+    made.append(ids.new())
+    assert made == sorted(set(made))
+    assert all((UUID(each).version, UUID(each).variant) == (7, "specified in RFC 4122") for each in made)
 
 
 def test_timestamps_are_utc_and_sort_as_text() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import threading
 import time
 from datetime import UTC, datetime
 from typing import Protocol
@@ -29,7 +30,7 @@ class SystemClock:
 
 class Ids(Protocol):
     def new(self) -> str:
-        """A UUIDv7 as text: unique, and ordered by creation time."""
+        """A UUIDv7 as text: unique, and greater than every one made before it in this process."""
         ...
 
     def secret(self, size_bytes: int = 32) -> str:
@@ -37,12 +38,30 @@ class Ids(Protocol):
         ...
 
 
+_TAIL_BITS = 74
+
+
 class SystemIds:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
+        self._lock = threading.Lock()
+        self._last_ms = 0
+        self._last_tail = 0
 
     def new(self) -> str:
-        return uuid7(int(self._clock.now().timestamp() * 1000), secrets.token_bytes(10))
+        """Within a millisecond, and while the clock has run back, it counts on from the last id (RFC 9562,
+        section 6.2, method 2).
+        """
+        now_ms = int(self._clock.now().timestamp() * 1000)
+        with self._lock:
+            if now_ms > self._last_ms:
+                self._last_ms = now_ms
+                # The top bit is left free, so that counting on does not overflow.
+                self._last_tail = secrets.randbits(_TAIL_BITS - 1)
+            else:
+                self._last_tail += 1 + secrets.randbits(32)
+            rand_a, rand_b = self._last_tail >> 62, self._last_tail & ((1 << 62) - 1)
+            return uuid7(self._last_ms, ((rand_a << 68) | rand_b).to_bytes(10, "big"))
 
     def secret(self, size_bytes: int = 32) -> str:
         return secrets.token_urlsafe(size_bytes)

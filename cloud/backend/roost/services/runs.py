@@ -37,7 +37,8 @@ ATTEMPTS_AT_MOST = 10
 BATCH_S = 0.1
 FINISHED_KEPT_S = 60.0
 FINISHED_KEPT = 200
-STORE_RETRIES_S = (1.0, 2.0, 4.0)
+RETRY_FIRST_S = 1.0
+RETRY_AT_MOST_S = 15.0
 NO_ANSWER = "The answer could not be made. Ask again."
 
 # An attempt's events are numbered attempt * 1,000,000 + n, so that an id of an earlier attempt is unknown.
@@ -109,8 +110,10 @@ class _LiveRun:
         self._count = 0
 
     def begin(self, attempt: int) -> None:
+        """What was told before is void. Numbers go on within an attempt: its listeners are there still."""
         with self.changed:
-            self._attempt, self._count = attempt, 0
+            if attempt != self._attempt:
+                self._attempt, self._count = attempt, 0
             self.events.clear()
 
     def sources(self, citations: tuple[Citation, ...]) -> None:
@@ -237,11 +240,13 @@ class Runs:
         *,
         threads: int = THREADS,
         waiting: int = WAITING_AT_MOST,
+        retry_first_s: float = RETRY_FIRST_S,
     ) -> None:
         self._database = database
         self._answerer = answerer
         self._bots = bots
         self._clock = clock
+        self._retry_first_s = retry_first_s
         self._places = threading.BoundedSemaphore(threads + waiting)
         self._threads = WorkerThreads(threads, "answer")
         self._gate = threading.Lock()
@@ -348,11 +353,19 @@ class Runs:
 
     def _work(self, run_id: str, attempt: int) -> None:
         live = self._live_run(run_id)
+        pause_s = self._retry_first_s
         try:
-            if self._stopping.is_set():
-                return
-            live.begin(attempt)
-            self._answer(live, attempt)
+            while not self._stopping.is_set():
+                live.begin(attempt)
+                try:
+                    self._answer(live, attempt)
+                except Unavailable as error:
+                    # A full disk, most likely: an accepted question is answered once there is room again.
+                    _log.warning("An answer waits: %s", error.message, extra={"run_id": run_id})
+                    self._stopping.wait(pause_s)
+                    pause_s = min(pause_s * 2, RETRY_AT_MOST_S)
+                else:
+                    return
         except Exception as error:  # noqa: BLE001 - the edge of the thread: the person must hear of it
             _log.exception("An answer could not be made", extra={"run_id": run_id, "attempt": attempt})
             self._fail(live, error)
@@ -419,16 +432,18 @@ class Runs:
             return AnswerSettings()
 
     def _store(self, given: stored_runs.RunInput, answer: Answer, status: MessageStatus) -> Message | None:
-        """The stored message; None when its thread is gone. Waits for a full disk or a busy writer, within
-        bounds.
+        """The stored message; None when its thread is gone. A full disk or a busy writer is waited for until
+        Roost stops, for a written answer is not to be paid twice. Raises Unavailable then.
         """
-        for pause_s in STORE_RETRIES_S:
+        pause_s = self._retry_first_s
+        while True:
             try:
                 return self._store_once(given, answer, status)
-            except Unavailable:
+            except Unavailable as error:
+                _log.warning("An answer is not stored yet: %s", error.message, extra={"run_id": given.run.id})
                 if self._stopping.wait(pause_s):
-                    break
-        return self._store_once(given, answer, status)
+                    raise
+                pause_s = min(pause_s * 2, RETRY_AT_MOST_S)
 
     def _store_once(
         self, given: stored_runs.RunInput, answer: Answer, status: MessageStatus
@@ -444,11 +459,8 @@ class Runs:
         sentence = error.message if isinstance(error, RoostError) else NO_ANSWER
         try:
             # What could not be stored stays pending, and is answered at the next start.
-            if not isinstance(error, Unavailable):
-                at = self._clock.now()
-                self._database.write(
-                    lambda db: stored_runs.store_failure(db, live.run_id, code, sentence, at)
-                )
+            at = self._clock.now()
+            self._database.write(lambda db: stored_runs.store_failure(db, live.run_id, code, sentence, at))
         except RoostError as unstored:
             _log.warning("A failed run stays pending", extra={"run_id": live.run_id, "code": unstored.code})
         live.failed(code, sentence)
