@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, Row, text
+from sqlalchemy import Connection, Row
 
 from roost.clock import parse_timestamp, timestamp
 from roost.domain.accounts import Person, Role, SessionRecord
+from roost.storage.statements import text
 
 _PERSON = "users.id, users.name, users.email, users.role"
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import Connection, Row, text
+from sqlalchemy import Connection, Row
 
 from roost.clock import parse_timestamp, timestamp
 from roost.domain.accounts import ApiKey, CreatedKey, Person, Role
 from roost.errors import Conflict, NotFound
+from roost.storage.statements import text
 
 _KEY = "api_keys.id, api_keys.name, api_keys.last4, api_keys.created_at, api_keys.last_used_at"
 

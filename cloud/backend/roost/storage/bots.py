@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import TypeVar
 
-from sqlalchemy import Connection, Row, text
+from sqlalchemy import Connection, Row
 
 from roost.clock import parse_timestamp, timestamp
 from roost.domain.answers import AnswerSettings
@@ -15,6 +15,7 @@ from roost.domain.bots import UNSET, Bot, BotChange, BotCredentials, Desired, Pl
 from roost.errors import NotFound
 from roost.storage.database import Database
 from roost.storage.secrets import Cipher
+from roost.storage.statements import text
 
 T = TypeVar("T")
 

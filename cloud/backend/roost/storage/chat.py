@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, text
+from sqlalchemy import Connection, Row
 
 from roost.clock import parse_timestamp, timestamp
 from roost.domain.answers import Answer, Citation, Evidence, Turn
@@ -25,7 +25,8 @@ from roost.domain.chat import (
     snippet_around,
     title_of,
 )
-from roost.errors import Conflict, InvalidInput, NotFound
+from roost.errors import Conflict, Forbidden, InvalidInput, NotFound
+from roost.storage.statements import text
 
 _SELECT_THREADS = (
     "SELECT t.id, t.owner_id, t.bot_id, t.platform, t.title, t.created_at, t.updated_at FROM threads t WHERE "
@@ -42,7 +43,7 @@ class Exchange:
     """A question of a platform's chat and its answer. The three ids are fresh.
 
     `thread_id` is used when the chat is new. `chat_key` names the chat, and the person in it where contexts
-    are kept apart.
+    are kept apart. `person` is who asked, as platform:id.
     """
 
     bot_id: str
@@ -55,14 +56,15 @@ class Exchange:
     answer: Answer
     asked_at: datetime
     answered_at: datetime
+    person: str | None = None
 
 
 def record_exchange(db: Connection, exchange: Exchange) -> None:
     """Stores a question and its answer in the chat's thread, which is made when there is none."""
     db.execute(
         text(
-            "INSERT INTO threads (id, bot_id, platform, chat_key, title, created_at, updated_at)"
-            " VALUES (:id, :bot_id, :platform, :chat_key, :title, :at, :at)"
+            "INSERT INTO threads (id, bot_id, platform, chat_key, person, title, created_at, updated_at)"
+            " VALUES (:id, :bot_id, :platform, :chat_key, :person, :title, :at, :at)"
             " ON CONFLICT (bot_id, chat_key) WHERE chat_key IS NOT NULL"
             " DO UPDATE SET updated_at = excluded.updated_at"
         ),
@@ -71,6 +73,7 @@ def record_exchange(db: Connection, exchange: Exchange) -> None:
             "bot_id": exchange.bot_id,
             "platform": exchange.platform,
             "chat_key": exchange.chat_key,
+            "person": exchange.person,
             "title": title_of(exchange.question),
             "at": timestamp(exchange.answered_at),
         },
@@ -179,6 +182,26 @@ def judge_answer(
     if own_message(db, owner_id, message_id).role != "assistant":
         raise InvalidInput("Only answers can be judged.", field="message_id")
     set_feedback(db, message_id, thumb, reason, at)
+
+
+def judge_platform_answer(
+    db: Connection, bot_id: str, person: str, message_id: str, thumb: str, at: datetime
+) -> None:
+    """The last word of whoever asked counts. Raises NotFound for an answer that is not (or no longer) the
+    bot's, Forbidden for somebody else's.
+    """
+    row = db.execute(
+        text(
+            "SELECT t.person FROM messages m JOIN threads t ON t.id = m.thread_id"
+            " WHERE m.id = :id AND m.role = 'assistant' AND t.bot_id = :bot_id AND t.chat_key IS NOT NULL"
+        ),
+        {"id": message_id, "bot_id": bot_id},
+    ).one_or_none()
+    if row is None:
+        raise NotFound("There is no such answer any more.")
+    if row.person != person:
+        raise Forbidden("Only the person who asked can judge this answer.")
+    set_feedback(db, message_id, thumb, None, at)
 
 
 def create_thread(db: Connection, thread: Thread) -> None:
@@ -362,15 +385,29 @@ def set_feedback(db: Connection, message_id: str, thumb: str, reason: str | None
 
 
 def record_unanswered(
-    db: Connection, gap_id: str, question: str, bot_id: str | None, platform: str, at: datetime
+    db: Connection,
+    gap_id: str,
+    question: str,
+    bot_id: str | None,
+    platform: str,
+    at: datetime,
+    *,
+    person: str | None = None,
 ) -> None:
-    """Notes a question the documents could not answer."""
+    """Notes a question the documents could not answer. `person` is who asked it on a platform."""
     db.execute(
         text(
-            "INSERT INTO unanswered (id, question, bot_id, platform, created_at)"
-            " VALUES (:id, :question, :bot_id, :platform, :at)"
+            "INSERT INTO unanswered (id, question, bot_id, platform, person, created_at)"
+            " VALUES (:id, :question, :bot_id, :platform, :person, :at)"
         ),
-        {"id": gap_id, "question": question, "bot_id": bot_id, "platform": platform, "at": timestamp(at)},
+        {
+            "id": gap_id,
+            "question": question,
+            "bot_id": bot_id,
+            "platform": platform,
+            "person": person,
+            "at": timestamp(at),
+        },
     )
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Literal
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
+
+from roost.storage.statements import text
 
 KEPT_DAYS = 7
 
@@ -38,6 +40,11 @@ def add(db: Connection, at: datetime, kind: Kind, subject: str, amount: int) -> 
         ),
         {"day": _day(at), "kind": kind, "subject": subject, "amount": amount},
     )
+
+
+def forget(db: Connection, subject: str) -> None:
+    """Deletes what was counted of a person, or of a bot."""
+    db.execute(text("DELETE FROM daily_use WHERE subject = :subject"), {"subject": subject})
 
 
 def reserve(

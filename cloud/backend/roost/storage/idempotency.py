@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TypeVar
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 
 from roost.clock import timestamp
 from roost.errors import InvalidInput, RoostError
 from roost.storage.database import Database
+from roost.storage.statements import text
 
 T = TypeVar("T")
 

@@ -9,19 +9,27 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 
-from roost.clock import timestamp
+from roost.clock import parse_timestamp, timestamp
+from roost.errors import NotFound
 from roost.storage import chat
+from roost.storage.statements import text
+
+FORGOTTEN = "forgotten"
 
 
 @dataclass(frozen=True, slots=True)
 class Update:
-    """What a platform delivered: `payload` is its own JSON, `chat_key` names the chat it belongs to."""
+    """What a platform delivered: `payload` is its own JSON, `chat_key` names the conversation it belongs to.
+
+    `person` is who sent it, as platform:id; empty where it is nobody's.
+    """
 
     update_id: int
     chat_key: str
     payload: str
+    person: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,14 +64,16 @@ def insert_updates(db: Connection, bot_id: str, updates: Iterable[Update], at: d
     for update in updates:
         row = db.execute(
             text(
-                "INSERT OR IGNORE INTO inbox (bot_id, update_id, chat_key, payload, status, received_at)"
-                " VALUES (:bot_id, :update_id, :chat_key, :payload, 'received', :at) RETURNING update_id"
+                "INSERT OR IGNORE INTO inbox (bot_id, update_id, chat_key, payload, person, status,"
+                " received_at) VALUES (:bot_id, :update_id, :chat_key, :payload, :person, 'received', :at)"
+                " RETURNING update_id"
             ),
             {
                 "bot_id": bot_id,
                 "update_id": update.update_id,
                 "chat_key": update.chat_key,
                 "payload": update.payload,
+                "person": update.person,
                 "at": timestamp(at),
             },
         ).one_or_none()
@@ -76,7 +86,7 @@ def take_up_unfinished(db: Connection, bot_id: str) -> list[InboxEntry]:
     """What earlier starts left undone, oldest first; counts this start as an attempt at it."""
     rows = db.execute(
         text(
-            "SELECT update_id, chat_key, payload, status, attempts, received_at, stream_opened_at,"
+            "SELECT update_id, chat_key, payload, person, status, attempts, received_at, stream_opened_at,"
             " stream_message_id FROM inbox"
             " WHERE bot_id = :bot_id AND status IN ('received', 'answered') ORDER BY update_id"
         ),
@@ -88,7 +98,7 @@ def take_up_unfinished(db: Connection, bot_id: str) -> list[InboxEntry]:
     )
     return [
         InboxEntry(
-            update=Update(row.update_id, row.chat_key, row.payload),
+            update=Update(row.update_id, row.chat_key, row.payload, row.person),
             answered=row.status == "answered",
             attempts=row.attempts,
             received_at=row.received_at,
@@ -104,14 +114,18 @@ def store_replies(
 ) -> None:
     """Marks the update answered and stores what to send; the first part counts as opened when a time is
     given.
+
+    Raises NotFound (`forgotten`) when the person has had the update deleted meanwhile.
     """
-    db.execute(
+    marked = db.execute(
         text(
             "UPDATE inbox SET status = 'answered'"
             " WHERE bot_id = :bot_id AND update_id = :update_id AND status = 'received'"
         ),
         {"bot_id": bot_id, "update_id": update_id},
-    )
+    ).rowcount
+    if not marked:
+        raise NotFound("The message was deleted before it was answered.", code=FORGOTTEN)
     for part, payload in enumerate(payloads):
         db.execute(
             text(
@@ -143,7 +157,13 @@ def store_answer(
     chat.record_exchange(db, exchange)
     if exchange.answer.shows_gap:
         chat.record_unanswered(
-            db, gap_id, exchange.question, exchange.bot_id, exchange.platform, exchange.answered_at
+            db,
+            gap_id,
+            exchange.question,
+            exchange.bot_id,
+            exchange.platform,
+            exchange.answered_at,
+            person=exchange.person,
         )
 
 
@@ -237,9 +257,73 @@ def count_received_since(db: Connection, bot_ids: Sequence[str], since: datetime
     return counts
 
 
+def last_received(db: Connection, bot_ids: Sequence[str]) -> dict[str, datetime]:
+    """When people last wrote to bots, by bot id; bots nobody wrote to are absent."""
+    found = {}
+    for bot_id in bot_ids:
+        at = db.execute(
+            text(
+                "SELECT max((SELECT coalesce(max(received_at), '') FROM inbox"
+                " WHERE bot_id = :bot_id AND status <> 'dropped'),"
+                " (SELECT coalesce(max(updated_at), '') FROM threads"
+                " WHERE bot_id = :bot_id AND chat_key IS NOT NULL))"
+            ),
+            {"bot_id": bot_id},
+        ).scalar_one()
+        if at:
+            found[bot_id] = parse_timestamp(at)
+    return found
+
+
+def move_chat(db: Connection, bot_id: str, old: str, new: str) -> None:
+    """The platform calls a chat by a new id: its conversations go on under that. May be repeated.
+
+    Keys of conversations begin with the chat's id, alone or before a slash. One that has begun under the new
+    id already stays as it is.
+    """
+    values = {"bot_id": bot_id, "old": old, "new": new, "length": len(old) + 1, "below": old + "/%"}
+    for table in ("threads", "inbox"):
+        db.execute(
+            text(
+                f"UPDATE OR IGNORE {table} SET chat_key = :new || substr(chat_key, :length)"  # noqa: S608 - fixed
+                " WHERE bot_id = :bot_id AND (chat_key = :old OR chat_key LIKE :below)"
+            ),
+            values,
+        )
+    db.execute(
+        text(
+            "INSERT INTO moved_chats (bot_id, old_chat, new_chat) VALUES (:bot_id, :old, :new)"
+            " ON CONFLICT (bot_id, old_chat) DO UPDATE SET new_chat = excluded.new_chat"
+        ),
+        values,
+    )
+
+
+def moved_chats(db: Connection, bot_id: str) -> dict[str, str]:
+    """New ids of chats by their old ones."""
+    rows = db.execute(
+        text("SELECT old_chat, new_chat FROM moved_chats WHERE bot_id = :bot_id"), {"bot_id": bot_id}
+    )
+    return {row.old_chat: row.new_chat for row in rows}
+
+
+def tell_once(db: Connection, bot_id: str, chat_id: str, what: str, at: datetime) -> bool:
+    """True the first time it is asked for this chat and this `what`."""
+    return bool(
+        db.execute(
+            text(
+                "INSERT OR IGNORE INTO told_chats (bot_id, chat, what, told_at)"
+                " VALUES (:bot_id, :chat, :what, :at)"
+            ),
+            {"bot_id": bot_id, "chat": chat_id, "what": what, "at": timestamp(at)},
+        ).rowcount
+    )
+
+
 def forget_bot(db: Connection, bot_id: str) -> None:
     """Deletes a bot's inbox and the chats people had with it on its platform."""
-    db.execute(text("DELETE FROM inbox WHERE bot_id = :bot_id"), {"bot_id": bot_id})
+    for table in ("inbox", "moved_chats", "told_chats"):
+        db.execute(text(f"DELETE FROM {table} WHERE bot_id = :bot_id"), {"bot_id": bot_id})  # noqa: S608 - fixed
     db.execute(text("DELETE FROM channel_marks WHERE bot_id = :bot_id"), {"bot_id": bot_id})
     chat.forget_bot_chats(db, bot_id)
 

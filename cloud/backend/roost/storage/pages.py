@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from sys import intern
 
-from sqlalchemy import Connection, Row, text
+from sqlalchemy import Connection, Row
 
 from roost.clock import parse_timestamp, timestamp
 from roost.domain.documents import PageRecord, PageStatus
+from roost.storage.statements import text
 
 _COLUMNS = (
     "source_id, url, title, status, reason, etag, last_modified, content_sha256, missed_crawls, fetched_at"

@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, text
+from sqlalchemy import Connection, Row
 
 from roost.clock import timestamp
 from roost.domain.answers import Answer
 from roost.domain.chat import NEW_TITLE, Message, MessageStatus, Run, Thread, title_of
 from roost.errors import Conflict
 from roost.storage import chat
+from roost.storage.statements import text
 
 _SELECT_RUNS = (
     "SELECT r.id, r.thread_id, r.question_id, r.answer_id, r.status, r.attempt, r.error,"

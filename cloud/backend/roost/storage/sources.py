@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
-from sqlalchemy import Connection, Row, text
+from sqlalchemy import Connection, Row
 
 from roost.clock import parse_timestamp, timestamp
 from roost.domain.documents import Source, SourceKind
 from roost.errors import Conflict, NotFound
+from roost.storage.statements import text
 
 _COLUMNS = "id, kind, url, every_s, paused, owner_id, created_at"
 
