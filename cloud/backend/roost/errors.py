@@ -12,7 +12,13 @@ RoostError                 anything we raise on purpose
 ├─ Unavailable             not now: starting, standing by, disk full (retryable)
 ├─ RemoteError             a party on the network
 │  ├─ RemoteRejected       it said no, and will say no again
+│  │  ├─ ObjectMissing     the bucket answered: there is no such object
+│  │  ├─ PreconditionFailed  the object is not at the generation that was expected
+│  │  ├─ ObjectDamaged     an object that is not what its writer stored
+│  │  ├─ BucketForbidden   the credentials are missing, wrong or not enough
+│  │  └─ BucketMissing     there is no such bucket or folder
 │  └─ RemoteUnreachable    it did not answer, or could not (retryable)
+│     └─ BucketUnreachable the bucket did not answer
 └─ StorageError            a database file
    ├─ SchemaTooNew         written by a newer Roost
    ├─ DatabaseUnreadable   not SQLite, or damaged
@@ -91,9 +97,33 @@ class RemoteRejected(RemoteError):
     default_code = "remote_rejected"
 
 
+class ObjectMissing(RemoteRejected):
+    default_code = "object_missing"
+
+
+class PreconditionFailed(RemoteRejected):
+    default_code = "precondition_failed"
+
+
+class ObjectDamaged(RemoteRejected):
+    default_code = "object_damaged"
+
+
+class BucketForbidden(RemoteRejected):
+    default_code = "bucket_forbidden"
+
+
+class BucketMissing(RemoteRejected):
+    default_code = "bucket_missing"
+
+
 class RemoteUnreachable(RemoteError):
     default_code = "remote_unreachable"
     retryable = True
+
+
+class BucketUnreachable(RemoteUnreachable):
+    default_code = "bucket_unreachable"
 
 
 class StorageError(RoostError):
