@@ -209,6 +209,31 @@ def test_a_crawl_that_finds_under_half_keeps_the_old_pages_and_says_so(house: Ho
     assert house.state(source_id).reason is None
 
 
+def test_a_crawl_that_a_person_asks_for_takes_the_smaller_site(house: House) -> None:
+    fill(house.site, 9)
+    source_id = house.add()
+    house.ingestion.crawl(source_id)
+    house.site.pages = {"/": fake.html("Small", "<p>The docs are one page now.</p>")}
+    house.ingestion.crawl(source_id)
+    assert house.state(source_id).pages == 10
+    house.ingestion.crawl_now(source_id)
+    house.ingestion.start()
+    wait_until(lambda: house.indexed() == {"/"})
+    wait_until(lambda: house.state(source_id).reason is None)
+    assert house.state(source_id).pages == 1
+
+
+def test_a_site_that_fails_is_not_taken_for_a_smaller_one(house: House) -> None:
+    fill(house.site, 9)
+    source_id = house.add()
+    house.ingestion.crawl(source_id)
+    for n in range(3, 9):
+        house.site.pages[f"/p{n}"] = Reply(status=500)
+    house.site.pages["/"] = fake.html("Home", "<p>Few links.</p><a href='/p8'>8</a><a href='/p7'>7</a>")
+    house.ingestion.crawl(source_id, accept_smaller=True)
+    assert len(house.indexed()) == 10
+
+
 def test_a_source_that_fails_keeps_its_pages_and_shows_reason_and_next_attempt(house: House) -> None:
     fill(house.site, 3)
     source_id = house.add(every_s=86_400)
@@ -360,3 +385,14 @@ def test_configured_sources_are_added_once_even_where_their_names_lead_nowhere(h
     assert len(house.sources.seed(entries, OWNER)) == 2
     assert house.sources.seed(entries, OWNER) == []
     assert house.site.url + "/" in [state.source.url for state in house.sources.list()]
+    for state in house.sources.list():
+        house.sources.delete(state.source.id)
+    assert house.sources.seed(entries, OWNER) == [], "what was deleted stays deleted"
+
+
+def test_sources_configured_later_come_once_and_only_where_nobody_has_added_any(house: House) -> None:
+    assert house.sources.seed({}, OWNER) == []
+    source_id = house.add()
+    assert house.sources.seed({"https://docs.example.com": SourceKind.WEBSITE}, OWNER) == []
+    house.sources.delete(source_id)
+    assert house.sources.seed({"https://docs.example.com": SourceKind.WEBSITE}, OWNER) == []

@@ -33,7 +33,11 @@ class CrawlOutcome:
 
 
 class CrawlRun:
-    """`applying` is held while the index changes; nothing changes once `cancelled()`."""
+    """`applying` is held while the index changes; nothing changes once `cancelled()`.
+
+    A site that lost more than half of its pages is taken for an outage and its old pages are kept, unless
+    `accept_smaller` and the crawl saw the whole site.
+    """
 
     def __init__(
         self,
@@ -45,6 +49,8 @@ class CrawlRun:
         applying: threading.Lock,
         report: Callable[[CrawlProgress], None],
         cancelled: Callable[[], bool],
+        *,
+        accept_smaller: bool = False,
     ) -> None:
         self._database = database
         self._crawler = crawler
@@ -54,6 +60,7 @@ class CrawlRun:
         self._applying = applying
         self._report = report
         self._cancelled = cancelled
+        self._accept_smaller = accept_smaller
         self._known: dict[str, PageRecord] = {}
         self._changed: list[ExtractedPage] = []
         self._records: dict[str, PageRecord] = {}
@@ -133,11 +140,12 @@ class CrawlRun:
     def _finish(self, previous: int) -> CrawlOutcome:
         if self._cancelled():
             return self._outcome(complete=False, kept_old=False)
-        if self._found * 2 < previous:
+        shrunk = self._found * 2 < previous
+        if shrunk and not self._may_shrink():
             self._notes.insert(
                 0,
                 f"The crawl found {self._found} of {previous} pages, so the old ones are kept. "
-                "If the site really shrank, delete the source and add it again.",
+                "If the site really shrank, crawl it again by hand: then only what is found is kept.",
             )
             return self._outcome(complete=False, kept_old=True)
         complete = not self._notes
@@ -153,15 +161,19 @@ class CrawlRun:
         removed = list(self._gone)
         forgotten: list[str] = []
         if complete:
-            absent, forgotten = self._absent()
+            absent, forgotten = self._absent(1 if shrunk else MISSES_TO_REMOVE)
             removed += absent
         self._apply(removed)
         if forgotten:
             self._database.write(lambda db: pages.delete_pages(db, self._source.id, forgotten))
         return self._outcome(complete=complete, kept_old=False)
 
-    def _absent(self) -> tuple[list[str], list[str]]:
-        """Pages to remove, missed by two complete crawls in a row, and records without text to forget."""
+    def _may_shrink(self) -> bool:
+        """A site that answers with errors, or was not seen to its end, has not shrunk."""
+        return self._accept_smaller and not self._notes and self._found > self._failed
+
+    def _absent(self, misses_to_remove: int) -> tuple[list[str], list[str]]:
+        """Pages to remove, missed by so many complete crawls in a row, and records without text to forget."""
         removed: list[str] = []
         forgotten: list[str] = []
         for url, before in self._known.items():
@@ -169,7 +181,7 @@ class CrawlRun:
                 continue
             if before.content_sha256 is None:
                 forgotten.append(url)
-            elif before.missed_crawls + 1 >= MISSES_TO_REMOVE:
+            elif before.missed_crawls + 1 >= misses_to_remove:
                 removed.append(url)
             else:
                 self._records[url] = replace(before, missed_crawls=before.missed_crawls + 1)

@@ -96,7 +96,8 @@ class Ingestion:
         self._stopping = False
         self._stale = False
         self._running: dict[str, _Crawl] = {}
-        self._wanted: dict[str, None] = {}
+        # In the order they were wanted; True: by a person, not by the schedule.
+        self._wanted: dict[str, bool] = {}
         self._due_at_s: dict[str, float] = {}
         self._threads: list[threading.Thread] = []
 
@@ -124,12 +125,14 @@ class Ingestion:
             thread.join(max(0.0, ends_at_s - self._clock.monotonic_s()))
 
     def crawl_now(self, source_id: str) -> None:
-        """Crawls the source as soon as a worker is free, even when it is paused. Raises NotFound."""
+        """Crawls the source as soon as a worker is free, even when it is paused, and takes a site that has
+        become much smaller as it is. Raises NotFound.
+        """
         with self._sources.read() as db:
             sources.get_source(db, source_id)
         with self._changed:
             if source_id not in self._running:
-                self._wanted[source_id] = None
+                self._wanted[source_id] = True
                 self._changed.notify_all()
         self._publish(SourceChanged(source_id))
 
@@ -205,13 +208,12 @@ class Ingestion:
         stage = max((state.stage for state in states), key=order.index, default=CrawlStage.IDLE)
         return KnowledgeSummary(sum(state.pages for state in states), stage, states)
 
-    def crawl(self, source_id: str) -> None:
-        """Crawls the source on the caller's thread, and records how it went.
+    def crawl(self, source_id: str, *, accept_smaller: bool = False) -> None:
+        """Crawls the source on the caller's thread, and records how it went. `accept_smaller`: a site that
+        has lost most of its pages is taken as it is.
 
         Raises NotFound, and Conflict when a crawl of it runs already.
         """
-        with self._sources.read() as db:
-            source = sources.get_source(db, source_id)
         with self._changed:
             if source_id in self._running:
                 raise Conflict("This source is being crawled already. Wait for it, or cancel it.")
@@ -219,14 +221,17 @@ class Ingestion:
             if self._stopping:
                 crawl.cancelled.set()
         try:
-            self._crawl(source, crawl)
+            # Only now: whoever deletes the source after this finds the crawl, and ends it.
+            with self._sources.read() as db:
+                source = sources.get_source(db, source_id)
+            self._crawl(source, crawl, accept_smaller)
         finally:
             with self._changed:
                 del self._running[source_id]
                 self._changed.notify_all()
             self._publish(SourceChanged(source_id))
 
-    def _crawl(self, source: Source, crawl: _Crawl) -> None:
+    def _crawl(self, source: Source, crawl: _Crawl, accept_smaller: bool) -> None:
         log.info("Crawl started: %s %s", source.kind.value, source.url or "/manual/")
         self._publish(SourceChanged(source.id))
         run = CrawlRun(
@@ -238,6 +243,7 @@ class Ingestion:
             self._applying,
             lambda progress: self._report(crawl, progress),
             crawl.cancelled.is_set,
+            accept_smaller=accept_smaller,
         )
         try:
             outcome = run.run()
@@ -329,6 +335,9 @@ class Ingestion:
             except RoostError as error:
                 log.warning("Crawls wait: %s", error.message)
                 listed = []
+            except Exception:  # the edge of the schedule's thread - without it nothing is ever crawled again
+                log.exception("Crawls wait")
+                listed = []
             with self._changed:
                 if self._stopping:
                     return
@@ -336,7 +345,7 @@ class Ingestion:
                 for source in listed:
                     due = self._due_at_s.setdefault(source.id, now_s) <= now_s
                     if due and not source.paused and source.id not in self._running:
-                        self._wanted[source.id] = None
+                        self._wanted.setdefault(source.id, False)
                 self._changed.notify_all()
                 if not self._stale:
                     self._changed.wait(self._nap_s(now_s))
@@ -356,11 +365,11 @@ class Ingestion:
                 source_id = self._takeable()
                 if source_id is None:
                     continue
-                del self._wanted[source_id]
+                asked_for = self._wanted.pop(source_id)
                 # Until the crawl has set its own time; a failure before that must not spin.
                 self._due_at_s[source_id] = self._clock.monotonic_s() + FIRST_RETRY_S
             try:
-                self.crawl(source_id)
+                self.crawl(source_id, accept_smaller=asked_for)
             except RoostError as error:
                 # Deleted meanwhile, or storage is not to be had now: the schedule comes back to it.
                 log.warning("Crawl put off: %s", error.message)

@@ -67,15 +67,17 @@ class Sources:
         return stored
 
     def seed(self, entries: Mapping[str, SourceKind], owner_id: str) -> list[Source]:
-        """Adds the configured sources when there are none yet, as at the first start: what somebody deleted
-        stays deleted. No name is resolved; what is wrong with an address shows at its crawl.
+        """Adds the configured sources at the first start that has any: what somebody deletes later stays
+        deleted. No name is resolved; what is wrong with an address shows at its crawl.
         """
+        if not entries:
+            return []
         now = self._clock.now()
         wanted = [
             Source(self._ids.new(), kind, _plain(url), self._period(kind, None), False, owner_id, now)
             for url, kind in entries.items()
         ]
-        added = self._database.write(lambda db: sources.insert_first_sources(db, wanted))
+        added = self._database.write(lambda db: sources.insert_first_sources(db, wanted, now))
         for source in added:
             self._ingestion.source_changed(source)
         return added

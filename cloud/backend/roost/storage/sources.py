@@ -55,9 +55,15 @@ def insert_source_once(db: Connection, source: Source) -> Source:
     return get_source(db, source.id)
 
 
-def insert_first_sources(db: Connection, wanted: Iterable[Source]) -> list[Source]:
-    """Inserts those, each address once, if there is no source yet; gives what was inserted."""
-    if list_sources(db):
+def insert_first_sources(db: Connection, wanted: Iterable[Source], at: datetime) -> list[Source]:
+    """Inserts those, each address once, unless this was done before or somebody added sources already; gives
+    what was inserted.
+    """
+    done = db.execute(
+        text("INSERT OR IGNORE INTO done_once (what, at) VALUES ('first_sources', :at)"),
+        {"at": timestamp(at)},
+    )
+    if done.rowcount == 0 or list_sources(db):
         return []
     inserted = []
     for source in wanted:
