@@ -75,7 +75,7 @@ def _burst() -> str:
     for latency_ms, target_s in ((0, 0.5), (150, 1.0)):
         with _started() as here, here.roost.client() as client:
             here.read_site(client)
-            _fill_index(here, client)
+            fill_index(here, client)
             _add_bots(here, client, 0, 1)
             here.telegram.text(token(0), 1, QUESTION)
             wait_for(lambda: len(here.telegram.sends(token(0), 1)) == 1, "the bot is warm")
@@ -159,7 +159,7 @@ def _add_bots(here: World, client: httpx.Client, first: int, last: int) -> None:
     wait_for(lambda: here.telegram.polling() == last, "all poll", within_s=60)
 
 
-def _fill_index(here: World, client: httpx.Client, chunks: int = 1000) -> None:
+def fill_index(here: World, client: httpx.Client, chunks: int = 1000) -> None:
     """Adds pages of made-up text until the index holds so many chunks, with vectors."""
     words = random.Random(7)
     vocabulary = [
