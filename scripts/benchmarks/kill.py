@@ -20,17 +20,15 @@ INSTANTS = 20
 
 def run() -> str:
     figures = [
-        _figure(
-            "10 in flight, the model holds its answers; 5 more while down", _scene(_model_holds, written=True)
-        ),
-        _figure("the same, Telegram holding sendMessage", _scene(_telegram_holds)),
-        _figure("the same, killed before the answers are stored", _scene(_model_writes, written=True)),
+        _figure("10 in flight, the model holds its answers; 5 more while down", _model_holds, written=True),
+        _figure("the same, Telegram holding sendMessage", _telegram_holds),
+        _figure("the same, killed before the answers are stored", _model_writes, written=True),
     ]
     unanswered, doubled, stray, opened = _amid_the_sends()
     figures.append(
         Figure(
             f"killed at {INSTANTS} seeded instants across the sends, replies withheld",
-            f"{unanswered} unanswered; {doubled} doubled, all but {stray} among {opened} sends open at a kill",
+            f"{unanswered} unanswered; {doubled} doubled, {stray} of them not among {opened} open sends",
             "0 unanswered; doubles only among the open sends",
             "-",
             unanswered == 0 and stray == 0,
@@ -51,7 +49,7 @@ def _figure(what: str, stage: Callable[[World], None], *, written: bool = False)
 
 
 def _scene(stage: Callable[[World], None], written: bool) -> Counter[int]:
-    """Ten ask, `stage` brings them to the point of the kill; five ask while it is down; the answers by chat."""
+    """Ten ask, `stage` brings them to the kill, five ask while the server is down; the answers by chat."""
     with tempfile.TemporaryDirectory() as folder, world(Path(folder), written=written) as here:
         here.start_with_bot()
         stage(here)
