@@ -20,6 +20,13 @@ const bots = createRoute({
   component: lazyRouteComponent(() => import('../features/bots/BotsPage'), 'BotsPage'),
 });
 
+/** What people type who look for the list. */
+const botsByName = createRoute({
+  getParentRoute: () => root,
+  path: '/bots',
+  component: () => <Navigate to="/" replace />,
+});
+
 const bot = createRoute({
   getParentRoute: () => root,
   path: '/bots/$botId',
@@ -67,7 +74,7 @@ const link = createRoute({
 export function createAppRouter(history?: RouterHistory) {
   return createRouter({
     ...(history ? { history } : {}),
-    routeTree: root.addChildren([bots, bot, ask, thread, knowledge, status, settings, link]),
+    routeTree: root.addChildren([bots, botsByName, bot, ask, thread, knowledge, status, settings, link]),
     defaultPreload: 'intent',
     defaultErrorComponent: BrokenPage,
     scrollRestoration: true,

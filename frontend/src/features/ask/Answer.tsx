@@ -40,7 +40,7 @@ export const Answer = memo(function Answer({
       {text === '' ? null : <AnswerText text={text} citations={citations} sites={sites} onCite={onCite} />}
       {run && !failed ? <Progress run={run} onReopen={reopen} /> : null}
       {message.status === 'stopped' ? <Note>{text === '' ? words.stoppedEmpty : words.stopped}</Note> : null}
-      {message.notice && !failed ? <Note>{message.notice}</Note> : null}
+      {message.notice && !failed && !text.includes(message.notice) ? <Note>{message.notice}</Note> : null}
       {failed ? (
         <Failure
           sentence={run?.error ?? message.notice ?? words.failed}

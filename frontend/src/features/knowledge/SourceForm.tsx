@@ -9,8 +9,7 @@ import { kinds, adding as words } from './strings';
 
 type SiteKind = Exclude<SourceKind, 'manual'>;
 
-/** What Roost reads so far; a choice appears with the second. */
-const siteKinds: readonly SiteKind[] = ['website'];
+const siteKinds: readonly SiteKind[] = ['website', 'gitbook', 'blog'];
 const FIELDS = ['url'];
 
 /** Adds a site, or the manual that comes with Roost. An address without a scheme is taken as https. */
@@ -44,20 +43,18 @@ export function SourceForm({ hasManual, onAdded }: { hasManual: boolean; onAdded
   return (
     <div className="flex flex-col gap-4">
       <form onSubmit={submit} noValidate className="flex flex-col gap-3">
-        <div className={siteKinds.length > 1 ? 'grid gap-3 sm:grid-cols-[9rem_minmax(0,1fr)]' : ''}>
-          {siteKinds.length > 1 ? (
-            <SelectField
-              label={words.kind}
-              value={kind}
-              onChange={(event) => setKind(event.target.value as SiteKind)}
-            >
-              {siteKinds.map((each) => (
-                <option key={each} value={each}>
-                  {kinds[each]}
-                </option>
-              ))}
-            </SelectField>
-          ) : null}
+        <div className="grid gap-3 sm:grid-cols-[9rem_minmax(0,1fr)]">
+          <SelectField
+            label={words.kind}
+            value={kind}
+            onChange={(event) => setKind(event.target.value as SiteKind)}
+          >
+            {siteKinds.map((each) => (
+              <option key={each} value={each}>
+                {kinds[each]}
+              </option>
+            ))}
+          </SelectField>
           <TextField
             label={words.url}
             type="url"
