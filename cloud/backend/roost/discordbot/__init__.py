@@ -1,0 +1,1 @@
+"""Discord: the real client library driven from the durable inbox."""

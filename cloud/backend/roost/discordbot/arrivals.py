@@ -1,0 +1,293 @@
+"""From the gateway into the inbox: everything said to the bot, live or missed, in the order it came.
+
+Discord delivers nothing twice across processes. So what has been seen of each channel is stored with the
+messages, and a new session begins by reading the histories from there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from functools import partial
+from typing import Any
+
+from roost.clock import Clock
+from roost.discordbot.client import PostRefused
+from roost.discordbot.events import (
+    Incoming,
+    last_messages,
+    mark_of,
+    moment_of,
+    read_interaction,
+    read_message,
+    snowflake,
+    snowflake_at,
+)
+from roost.discordbot.posts import HISTORY_PAGE, Posts
+from roost.discordbot.storage_calls import StorageCalls
+from roost.domain.backoff import Backoff
+from roost.errors import RemoteError, RemoteRejected, RemoteUnreachable, RoostError
+from roost.services.chat_queues import ChatQueues
+from roost.services.gateway_inbox import GatewayInbox
+from roost.services.inbox import Inbox
+from roost.storage.gateway import ChannelMark
+from roost.storage.inbox import InboxEntry
+
+MISSED_AT_MOST = timedelta(hours=24)
+"""Older questions are history: nobody waits for them any more."""
+INTERACTION_LASTS = timedelta(minutes=15)
+GUILDS_WITHIN_S = 2.0
+NEW_CHANNELS_AT_MOST = 50
+HISTORY_PAGES_AT_MOST = 10
+HISTORIES_AT_ONCE = 4
+BATCH_LIMIT = 100
+RETRY = Backoff(first_s=0.5, cap_s=15.0)
+DEFER_AGAIN_AFTER_S = (0.0, 0.3, 0.6)
+
+
+class Arrivals:
+    """Implements client.GatewayListener. Lives in the loop; `stored` runs what waits for a commit.
+
+    `quiet(incoming)` says whether only the asker sees what a slash command gets; `arrived` is told when
+    something new is in the inbox.
+    """
+
+    def __init__(
+        self,
+        bot_id: str,
+        gateway_inbox: GatewayInbox,
+        inbox: Inbox,
+        storage: StorageCalls,
+        posts: Posts,
+        queues: ChatQueues,
+        quiet: Callable[[Incoming], bool],
+        arrived: Callable[[], None],
+        note: Callable[[str, str], None],
+        clock: Clock,
+        chance: Callable[[], float],
+    ) -> None:
+        self._bot_id = bot_id
+        self._gateway_inbox = gateway_inbox
+        self._inbox = inbox
+        self._storage = storage
+        self._posts = posts
+        self._queues = queues
+        self._quiet = quiet
+        self._arrived = arrived
+        self._note = note
+        self._clock = clock
+        self._chance = chance
+        self.ready = asyncio.Event()
+        self._own_id = 0
+        self._waiting: asyncio.Queue[tuple[ChannelMark, Incoming | None]] = asyncio.Queue()
+        self._guilds_missing: set[int] = set()
+        self._guilds_known = asyncio.Event()
+        self._last_messages: dict[int, tuple[int | None, int]] = {}
+        self._seen: dict[int, ChannelMark] = {}
+        """What may be stored: everything before it is in the inbox."""
+        self._seen_since_ready: dict[int, ChannelMark] = {}
+        """What may be stored only once the histories are read."""
+        self._caught_up = True
+        self._catching_up: asyncio.Task[None] | None = None
+        self._storing: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        if self._storing is None:
+            self._storing = self._queues.spawn(self._store_for_ever())
+
+    def on_ready(self, user_id: int, guild_ids: frozenset[int]) -> None:
+        """A new session: what was said since the last one is missing."""
+        self._own_id = user_id
+        self._guilds_missing = set(guild_ids)
+        self._last_messages.clear()
+        self._guilds_known.clear()
+        if not guild_ids:
+            self._guilds_known.set()
+        if self._catching_up is not None:
+            self._catching_up.cancel()
+        self._caught_up = False
+        self._seen_since_ready.clear()
+        self._catching_up = self._queues.spawn(self._catch_up())
+        self.ready.set()
+
+    def on_guild(self, guild: dict[str, Any]) -> None:
+        guild_id = snowflake(guild.get("id"))
+        for channel_id, message_id in last_messages(guild).items():
+            self._last_messages[channel_id] = (guild_id, message_id)
+        if guild_id is not None:
+            self._guilds_missing.discard(guild_id)
+        if not self._guilds_missing:
+            self._guilds_known.set()
+
+    def on_message(self, message: dict[str, Any]) -> None:
+        mark = mark_of(message)
+        if mark is not None:
+            self._waiting.put_nowait((mark, read_message(message, self._own_id)))
+
+    def on_interaction(self, interaction: dict[str, Any]) -> None:
+        read = read_interaction(interaction)
+        if read is not None:
+            self._queues.spawn(self._take_interaction(*read))
+
+    async def remember_seen(self) -> None:
+        """Stores how far the channels are seen, where no message has done so."""
+        if self._seen:
+            marks, self._seen = list(self._seen.values()), {}
+            try:
+                await self._storage.run(self._gateway_inbox.receive, self._bot_id, [], marks)
+            except RoostError:
+                # The marks in storage are older, and reading a history again does no harm.
+                for mark in marks:
+                    self._seen.setdefault(mark.channel_id, mark)
+                raise
+
+    async def _store_for_ever(self) -> None:
+        while True:
+            batch = [await self._waiting.get()]
+            while len(batch) < BATCH_LIMIT and not self._waiting.empty():
+                batch.append(self._waiting.get_nowait())
+            updates = [incoming.to_update() for _, incoming in batch if incoming is not None]
+            seen = self._seen if self._caught_up else self._seen_since_ready
+            for mark, _ in batch:
+                seen[mark.channel_id] = mark
+            if updates:
+                marks, self._seen = list(self._seen.values()), {}
+                receive = partial(self._gateway_inbox.receive, self._bot_id, updates, marks)
+                self._put(await self._until_stored(receive))
+
+    async def _take_interaction(self, incoming: Incoming, token: str) -> None:
+        """Tells the person within three seconds that an answer is coming; stores the question meanwhile."""
+        deferring = asyncio.ensure_future(self._defer(incoming, token))
+        expires_at = moment_of(incoming.id) + INTERACTION_LASTS
+        entries = await self._until_stored(
+            partial(
+                self._gateway_inbox.receive_interaction, self._bot_id, incoming.to_update(), token, expires_at
+            )
+        )
+        message_id = await deferring
+        for entry in entries:
+            if message_id is not None:
+                await self._storage.run(self._inbox.set_stream_message, self._bot_id, incoming.id, message_id)
+            self._queues.put(replace(entry, stream_message_id=message_id))
+
+    def _put(self, entries: list[InboxEntry]) -> None:
+        for entry in entries:
+            self._queues.put(entry)
+        if entries:
+            self._arrived()
+
+    async def _defer(self, incoming: Incoming, token: str) -> int | None:
+        for wait_s in DEFER_AGAIN_AFTER_S:
+            await asyncio.sleep(wait_s)
+            try:
+                return await self._posts.defer(incoming.id, token, ephemeral=self._quiet(incoming))
+            except RemoteUnreachable:
+                continue
+            except RemoteError as error:
+                self._note("warning", f"A command could not be acknowledged: {error.message}")
+                return None
+        self._note("warning", "A command could not be acknowledged in time: Discord did not answer.")
+        return None
+
+    async def _until_stored(self, call: Callable[[], list[InboxEntry]]) -> list[InboxEntry]:
+        failures = 0
+        while True:
+            try:
+                return await self._storage.run(call)
+            except RoostError as error:
+                failures += 1
+                self._note("error", error.message)
+                await asyncio.sleep(RETRY.delay_s(failures, self._chance()))
+
+    async def _catch_up(self) -> None:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._guilds_known.wait(), GUILDS_WITHIN_S)
+        marks = await self._known_marks()
+        at_once = asyncio.Semaphore(HISTORIES_AT_ONCE)
+
+        async def read(mark: ChannelMark) -> int:
+            async with at_once:
+                return await self._read_missed(mark)
+
+        missed = sum(await asyncio.gather(*map(read, self._unread(marks))))
+        if missed:
+            self._note("info", f"Taking up {missed} message(s) sent while the bot was away.")
+        self._seen |= self._seen_since_ready
+        self._caught_up = True
+
+    async def _known_marks(self) -> list[ChannelMark]:
+        failures = 0
+        while True:
+            try:
+                await self.remember_seen()
+                return await self._storage.run(self._gateway_inbox.marks, self._bot_id)
+            except RoostError:
+                failures += 1
+                await asyncio.sleep(RETRY.delay_s(failures, self._chance()))
+
+    def _unread(self, marks: list[ChannelMark]) -> list[ChannelMark]:
+        """The channels whose histories are to be read, each from its mark on.
+
+        A channel without a mark is read from the newest mark of all: until then the bot was there.
+        """
+        client = self._posts.client
+        oldest = snowflake_at(self._clock.now() - MISSED_AT_MOST)
+        wanted = []
+        for mark in marks:
+            known = self._last_messages.get(mark.channel_id)
+            after = max(mark.message_id, oldest)
+            if known is None or known[1] > after:
+                wanted.append(replace(mark, message_id=after))
+        if marks and client is not None:
+            marked = {mark.channel_id for mark in marks}
+            after = max(oldest, *(mark.message_id for mark in marks))
+            new = [
+                ChannelMark(channel_id, guild_id, after)
+                for channel_id, (guild_id, last) in sorted(
+                    self._last_messages.items(), key=lambda item: item[1][1], reverse=True
+                )
+                if channel_id not in marked and last > after
+            ]
+            wanted += [mark for mark in new if client.may_read(mark.channel_id)][:NEW_CHANNELS_AT_MOST]
+        return wanted
+
+    async def _read_missed(self, mark: ChannelMark) -> int:
+        """Puts what was said in a channel after the mark into the inbox; how much of it was new."""
+        after, count = mark.message_id, 0
+        for _ in range(HISTORY_PAGES_AT_MOST):
+            page = await self._page(mark.channel_id, after)
+            if not page:
+                return count
+            guild = {"guild_id": str(mark.guild_id)} if mark.guild_id is not None else {}
+            said = [read_message({**message, **guild}, self._own_id) for message in page]
+            updates = [incoming.to_update() for incoming in said if incoming is not None]
+            after = int(page[-1]["id"])
+            seen = [replace(mark, message_id=after)]
+            entries = await self._until_stored(
+                partial(self._gateway_inbox.receive, self._bot_id, updates, seen)
+            )
+            self._put(entries)
+            count += len(entries)
+            if len(page) < HISTORY_PAGE:
+                return count
+        self._note("warning", f"More was said in channel {mark.channel_id} than is read again.")
+        return count
+
+    async def _page(self, channel_id: int, after: int) -> list[dict[str, Any]]:
+        """Some of a channel's history; empty where the bot may not read it, which is then not tried again."""
+        failures = 0
+        while True:
+            try:
+                return await self._posts.history(channel_id, after)
+            except PostRefused:
+                await self._storage.run(self._gateway_inbox.drop_mark, self._bot_id, channel_id)
+                return []
+            except RemoteRejected:
+                return []
+            except RemoteError as error:
+                failures += 1
+                wait_s = RETRY.delay_s(failures, self._chance())
+                await asyncio.sleep(max(wait_s, error.retry_after_s or 0.0))

@@ -1,0 +1,189 @@
+"""Reading what Discord delivers: only what is needed, and never failing on what is not as expected.
+
+Source: https://discord.com/developers/docs/resources/message, …/interactions/receiving-and-responding
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from roost.storage.gateway import ChannelMark
+from roost.storage.inbox import Update
+
+PLATFORM = "discord"
+DISCORD_EPOCH_MS = 1_420_070_400_000
+PLAIN_MESSAGE, REPLY = 0, 19
+SLASH_COMMAND = 2
+TEXT_OPTION = 3
+_UNSTORABLE = re.compile(r"[\0\ud800-\udfff]")
+_MENTION = re.compile(r"<@!?(\d{1,20})>")
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """Something said to the bot, as it is kept in the inbox. All ids are snowflakes.
+
+    `text` is what was typed, without the mention of the bot; for a slash command, its argument, and `command`
+    is its name. `hidden` says that Discord withheld the text, `attached` that there was something besides it.
+    """
+
+    id: int
+    channel_id: int
+    guild_id: int | None
+    person_id: int
+    text: str
+    command: str | None = None
+    hidden: bool = False
+    attached: bool = False
+
+    @property
+    def private(self) -> bool:
+        return self.guild_id is None
+
+    @property
+    def person(self) -> str:
+        """Whom daily limits count, and whose record it is."""
+        return f"{PLATFORM}:{self.person_id}"
+
+    @property
+    def chat_key(self) -> str:
+        """Names a conversation: of a private channel, or of one person in a server's channel or thread."""
+        return str(self.channel_id) if self.private else f"{self.channel_id}:{self.person_id}"
+
+    def to_update(self) -> Update:
+        return Update(
+            self.id, self.chat_key, json.dumps(asdict(self), ensure_ascii=False), person=self.person
+        )
+
+    @classmethod
+    def from_payload(cls, payload: str) -> Incoming:
+        return cls(**json.loads(payload))
+
+
+def snowflake(value: object) -> int | None:
+    """An id as Discord writes it; None for anything else."""
+    if isinstance(value, str) and value.isascii() and value.isdecimal() and len(value) <= 19:
+        number = int(value)
+        return number if number < 2**63 else None
+    return None
+
+
+def moment_of(snowflake_id: int) -> datetime:
+    """When an id was made."""
+    return datetime.fromtimestamp(((snowflake_id >> 22) + DISCORD_EPOCH_MS) / 1000, UTC)
+
+
+def snowflake_at(moment: datetime) -> int:
+    """The smallest id of that moment, to ask for what came after."""
+    return max(0, int(moment.timestamp() * 1000) - DISCORD_EPOCH_MS) << 22
+
+
+def mark_of(message: Mapping[str, Any]) -> ChannelMark | None:
+    """How far a channel is seen with this message."""
+    message_id, channel_id = snowflake(message.get("id")), snowflake(message.get("channel_id"))
+    if message_id is None or channel_id is None:
+        return None
+    return ChannelMark(channel_id, snowflake(message.get("guild_id")), message_id)
+
+
+def read_message(message: Mapping[str, Any], own_id: int) -> Incoming | None:
+    """A person's message to the bot `own_id`: private, mentioning it, or replying to it. None for all others,
+    for those of bots and webhooks, and for what Discord itself writes.
+    """
+    mark, author = mark_of(message), _mapping(message.get("author"))
+    person_id = snowflake(author.get("id"))
+    if mark is None or person_id is None or person_id == own_id:
+        return None
+    if author.get("bot") or "webhook_id" in message or message.get("type", 0) not in (PLAIN_MESSAGE, REPLY):
+        return None
+    named = {snowflake(_mapping(each).get("id")) for each in _list(message.get("mentions"))}
+    replied = _mapping(_mapping(message.get("referenced_message")).get("author"))
+    is_reply = message.get("type") == REPLY and snowflake(replied.get("id")) == own_id
+    if mark.guild_id is not None and own_id not in named and not is_reply:
+        return None
+    content = message.get("content")
+    text = content if isinstance(content, str) else ""
+    attached = any(_list(message.get(kind)) for kind in ("attachments", "sticker_items"))
+    return Incoming(
+        id=mark.message_id,
+        channel_id=mark.channel_id,
+        guild_id=mark.guild_id,
+        person_id=person_id,
+        text=_typed(text, own_id, _names(message)),
+        hidden=not text and own_id not in named and mark.guild_id is not None,
+        attached=attached or bool(message.get("poll")),
+    )
+
+
+def read_interaction(interaction: Mapping[str, Any]) -> tuple[Incoming, str] | None:
+    """A slash command and the token it is answered with; None for every other interaction."""
+    data, token = _mapping(interaction.get("data")), interaction.get("token")
+    interaction_id, channel_id = snowflake(interaction.get("id")), snowflake(interaction.get("channel_id"))
+    person = _mapping(interaction.get("user") or _mapping(interaction.get("member")).get("user"))
+    person_id, name = snowflake(person.get("id")), data.get("name")
+    if interaction.get("type") != SLASH_COMMAND or interaction_id is None or channel_id is None:
+        return None
+    if person_id is None or not isinstance(name, str) or not isinstance(token, str):
+        return None
+    words = [
+        str(option.get("value", ""))
+        for option in map(_mapping, _list(data.get("options")))
+        if option.get("type") == TEXT_OPTION
+    ]
+    incoming = Incoming(
+        id=interaction_id,
+        channel_id=channel_id,
+        guild_id=snowflake(interaction.get("guild_id")),
+        person_id=person_id,
+        text=_storable(" ".join(words)).strip(),
+        command=name,
+    )
+    return incoming, token
+
+
+def last_messages(guild: Mapping[str, Any]) -> dict[int, int]:
+    """The last message of each of a server's channels and threads, as far as Discord says."""
+    found = {}
+    for each in (*_list(guild.get("channels")), *_list(guild.get("threads"))):
+        channel = _mapping(each)
+        channel_id, message_id = snowflake(channel.get("id")), snowflake(channel.get("last_message_id"))
+        if channel_id is not None and message_id is not None:
+            found[channel_id] = message_id
+    return found
+
+
+def _typed(content: str, own_id: int, names: Mapping[int, str]) -> str:
+    """The text as the person meant it: the bot's mention gone, others by name."""
+
+    def named(found: re.Match[str]) -> str:
+        mentioned = int(found[1])
+        return "" if mentioned == own_id else "@" + names.get(mentioned, "somebody")
+
+    return _storable(_MENTION.sub(named, content)).strip()
+
+
+def _names(message: Mapping[str, Any]) -> dict[int, str]:
+    names = {}
+    for each in map(_mapping, _list(message.get("mentions"))):
+        person_id = snowflake(each.get("id"))
+        name = each.get("global_name") or each.get("username")
+        if person_id is not None and isinstance(name, str):
+            names[person_id] = name
+    return names
+
+
+def _storable(text: str) -> str:
+    return _UNSTORABLE.sub("\N{REPLACEMENT CHARACTER}", text)
+
+
+def _mapping(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _list(value: object) -> list[Any]:
+    return value if isinstance(value, list) else []

@@ -1,0 +1,129 @@
+"""Answers as Discord messages: its own markdown, numbered sources with links, cut to its limit.
+
+Source: https://support.discord.com/hc/en-us/articles/210298617
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Sequence
+from urllib.parse import urlsplit
+
+from roost.domain.answers import Answer, Citation
+from roost.domain.message_splitting import split_markdown, utf16_length
+
+MESSAGE_LIMIT = 2000
+PIECE_LIMITS = (1_900, 1_400, 900, 500, 250)
+TITLE_LIMIT = 80
+GROWING = " …"
+
+_FENCE = re.compile(r"^ {0,3}(?P<fence>`{3,}|~{3,})(?P<language>[^`\n]*)$")
+_INLINE = re.compile(
+    r"(?<!\\)(?:"
+    r"(?P<code>`+[^`\n]+`+)"
+    r"|!?\[(?P<label>[^\]\n]*)\]\((?P<url>(?:[^()\s]|\([^()\s]*\))*)(?:\s+\"[^\"\n]*\")?\)"
+    r"|\[(?P<number>\d{1,3})\]"
+    r"|<(?P<tag>@|#|/|a?:|t:|id:)(?=[^>\s]*>)"
+    r")"
+)
+_DEEP_HEADING = re.compile(r"^ {0,3}#{4,6}\s+(.*?)\s*#*\s*$")
+
+
+def answer_parts(answer: Answer) -> list[str]:
+    """An answer with its numbered sources as messages in order; at least one, each within Discord's limit."""
+    shown = answer.text.strip() or "There is no answer to this."
+    if answer.citations:
+        shown += "\n\n**Sources**\n" + "\n".join(
+            f"[{each.n}] [{_title(each)}]({each.url})" for each in answer.citations
+        )
+    return parts(shown, (*answer.citations, *answer.nearest))
+
+
+def parts(markdown: str, citations: Sequence[Citation] = ()) -> list[str]:
+    """Markdown as messages within Discord's limit. Only links of `citations` stay links."""
+    for piece_limit in PIECE_LIMITS:
+        made = [to_discord(piece, citations) for piece in split_markdown(markdown, piece_limit)]
+        if all(utf16_length(part) <= MESSAGE_LIMIT for part in made):
+            return [part for part in made if part.strip()] or ["…"]
+    # So many links that even short pieces exceed the limit: the links are given up, not the text.
+    return [to_discord(piece, ()) for piece in split_markdown(markdown, PIECE_LIMITS[-1])]
+
+
+def growing_part(markdown: str, citations: Sequence[Citation]) -> str:
+    """The beginning of an answer that is still being written, as one message."""
+    pieces = split_markdown(markdown, PIECE_LIMITS[1])
+    shown = to_discord(pieces[0], citations) if pieces else ""
+    if utf16_length(shown) > MESSAGE_LIMIT - len(GROWING):
+        shown = to_discord(pieces[0], ())
+    return shown.rstrip() + GROWING
+
+
+def to_discord(markdown: str, citations: Sequence[Citation] = ()) -> str:
+    """Discord reads most markdown itself. Links lead only where citations do, and nothing is a mention."""
+    links = _Links(citations)
+    lines: list[str] = []
+    fence = ""
+    for line in markdown.split("\n"):
+        found = _FENCE.match(line)
+        if fence:
+            closes = found is not None and found["fence"].startswith(fence) and not found["language"].strip()
+            lines.append("```" if closes else line.replace("```", "`\u200b``"))
+            fence = "" if closes else fence
+        elif found:
+            fence = found["fence"]
+            lines.append("```" + "".join(re.findall(r"[\w+#.-]+", found["language"])[:1]))
+        else:
+            heading = _DEEP_HEADING.match(line)
+            shown = f"**{heading[1].replace('**', '')}**" if heading else line
+            lines.append(_INLINE.sub(links.shown, shown))
+    if fence:
+        lines.append("```")
+    return "\n".join(lines).strip("\n")
+
+
+def to_payload(content: str) -> str:
+    return json.dumps({"content": content}, ensure_ascii=False)
+
+
+def from_payload(payload: str) -> str:
+    return str(json.loads(payload)["content"])
+
+
+class _Links:
+    """The links a message may have: those of its citations."""
+
+    def __init__(self, citations: Iterable[Citation]) -> None:
+        self._by_number: dict[int, str] = {}
+        self._urls: set[str] = set()
+        for citation in citations:
+            if urlsplit(citation.url).scheme in ("http", "https"):
+                self._by_number.setdefault(citation.n, citation.url)
+                self._urls.add(citation.url)
+
+    def shown(self, found: re.Match[str]) -> str:
+        if found["code"] is not None:
+            return found[0]
+        if found["tag"] is not None:
+            return "<\u200b" + found["tag"]
+        if found["number"] is not None:
+            url = self._by_number.get(int(found["number"]))
+            return f"[[{found['number']}]]({_target(url)})" if url else found[0]
+        label, url = found["label"], found["url"]
+        if not self._allows(url):
+            return label
+        return f"[{label}]({_target(url)})" if label else _target(url)
+
+    def _allows(self, url: str) -> bool:
+        return url in self._urls or any(known.partition("#")[0] == url for known in self._urls)
+
+
+def _target(url: str) -> str:
+    """In angle brackets Discord shows no preview, and parentheses in the address do no harm."""
+    return "<" + url.replace(" ", "%20").replace("<", "%3C").replace(">", "%3E") + ">"
+
+
+def _title(citation: Citation) -> str:
+    """A title as one line that markdown reads as plain text within a link."""
+    flat = " ".join(citation.title.split())[:TITLE_LIMIT] or "page"
+    return re.sub(r"([\\*_`~|])", r"\\\1", flat.replace("[", "(").replace("]", ")"))

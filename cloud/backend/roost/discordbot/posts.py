@@ -1,0 +1,150 @@
+"""Discord's REST calls that a bot's answers need, as JSON. Everything raises RoostErrors only: PostRefused,
+InteractionExpired, RemoteRejected for a token that is refused, RemoteUnreachable for what may work later.
+
+Source: https://discord.com/developers/docs/resources/message
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import aiohttp
+import discord
+from discord.http import Route
+
+from roost.discordbot.client import ALREADY_ACKNOWLEDGED, DiscordClient, PostRefused, translate
+from roost.errors import RemoteUnreachable
+
+SUPPRESS_EMBEDS, EPHEMERAL = 1 << 2, 1 << 6
+DEFERRED_ANSWER = 5
+HISTORY_PAGE = 100
+_INTERACTION = "/interactions/{webhook_id}/{webhook_token}/callback"
+_FOLLOW_UP = "/webhooks/{webhook_id}/{webhook_token}"
+_COMMANDS = "/applications/{webhook_id}/commands"
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Post:
+    """A message as Discord keeps it."""
+
+    id: int
+    content: str
+
+
+class Posts:
+    """`client` may be exchanged when the bot connects anew; calls use the one of their moment."""
+
+    def __init__(self, client: DiscordClient | None = None) -> None:
+        self.client = client
+
+    async def send(
+        self, channel_id: int, content: str, nonce: str, *, answering: int | None, pinging: int | None
+    ) -> Post:
+        """A message; the same nonce again gives the first one for some minutes. `answering` is the message
+        it replies to, `pinging` the person it may notify.
+        """
+        body: Json = {
+            "content": content,
+            "nonce": nonce,
+            "enforce_nonce": True,
+            "flags": SUPPRESS_EMBEDS,
+            "allowed_mentions": {
+                "parse": [],
+                "users": [str(pinging)] if pinging is not None else [],
+                "replied_user": answering is not None,
+            },
+        }
+        if answering is not None:
+            body["message_reference"] = {"message_id": str(answering), "fail_if_not_exists": False}
+        return _post(
+            await self._call(Route("POST", "/channels/{channel_id}/messages", channel_id=channel_id), body)
+        )
+
+    async def edit(self, channel_id: int, message_id: int, content: str) -> Post:
+        route = Route(
+            "PATCH",
+            "/channels/{channel_id}/messages/{message_id}",
+            channel_id=channel_id,
+            message_id=message_id,
+        )
+        return _post(await self._call(route, _text(content)))
+
+    async def show_typing(self, channel_id: int) -> None:
+        await self._call(Route("POST", "/channels/{channel_id}/typing", channel_id=channel_id))
+
+    async def history(self, channel_id: int, after: int) -> list[Json]:
+        """At most 100 messages that came next after that id, oldest first."""
+        route = Route("GET", "/channels/{channel_id}/messages", channel_id=channel_id)
+        found = await self._call(route, query={"after": str(after), "limit": str(HISTORY_PAGE)})
+        messages = [each for each in found if isinstance(each, dict) and "id" in each]
+        return sorted(messages, key=lambda each: int(each["id"]))
+
+    async def defer(self, interaction_id: int, token: str, *, ephemeral: bool) -> int | None:
+        """Tells the person that an answer is coming; the id of the message it will stand in, when known.
+        Repeating it does no harm.
+        """
+        route = Route("POST", _INTERACTION, webhook_id=interaction_id, webhook_token=token)
+        body = {"type": DEFERRED_ANSWER, "data": {"flags": EPHEMERAL if ephemeral else 0}}
+        try:
+            answer = await self._call(route, body, query={"with_response": "true"})
+        except PostRefused as error:
+            if error.code == ALREADY_ACKNOWLEDGED:
+                return None
+            raise
+        message_id = _nested(answer, "interaction", "response_message_id")
+        return int(message_id) if message_id is not None else None
+
+    async def edit_original(self, application_id: int, token: str, content: str) -> Post:
+        """Puts the text into the message that stands for the deferred answer."""
+        route = Route(
+            "PATCH", _FOLLOW_UP + "/messages/@original", webhook_id=application_id, webhook_token=token
+        )
+        return _post(await self._call(route, _text(content)))
+
+    async def follow_up(self, application_id: int, token: str, content: str) -> Post:
+        route = Route("POST", _FOLLOW_UP, webhook_id=application_id, webhook_token=token)
+        return _post(await self._call(route, _text(content)))
+
+    async def commands(self, application_id: int) -> list[Json]:
+        found = await self._call(Route("GET", _COMMANDS, webhook_id=application_id))
+        return [each for each in found if isinstance(each, dict)]
+
+    async def put_commands(self, application_id: int, commands: Sequence[Mapping[str, Any]]) -> None:
+        await self._call(Route("PUT", _COMMANDS, webhook_id=application_id), list(commands))
+
+    async def _call(self, route: Route, body: Any = None, query: Mapping[str, str] | None = None) -> Any:
+        if self.client is None:
+            raise RemoteUnreachable("The bot is not connected to Discord. Trying again.")
+        options: Json = {}
+        if body is not None:
+            options["json"] = body
+        if query is not None:
+            options["params"] = query
+        try:
+            return await self.client.http.request(route, **options)
+        except (discord.DiscordException, aiohttp.ClientError, OSError) as error:
+            raise translate(error) from error
+        except RuntimeError as error:
+            # aiohttp's word for a session that was closed under a call.
+            raise RemoteUnreachable("The bot is connecting to Discord anew. Trying again.") from error
+
+
+def _text(content: str) -> Json:
+    return {"content": content, "flags": SUPPRESS_EMBEDS, "allowed_mentions": {"parse": []}}
+
+
+def _post(answer: Any) -> Post:
+    message_id, content = _nested(answer, "id"), _nested(answer, "content")
+    if not isinstance(message_id, str) or not isinstance(content, str):
+        raise RemoteUnreachable("Discord gave no usable answer. Trying again.")
+    return Post(int(message_id), content)
+
+
+def _nested(answer: Any, *names: str) -> Any:
+    for name in names:
+        answer = answer.get(name) if isinstance(answer, dict) else None
+    return answer

@@ -1,0 +1,57 @@
+"""What a Discord bot says that is not an answer, and the commands it offers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from roost.domain.chat_wording import plain_name
+
+SLASH_COMMAND, TEXT_OPTION = 1, 3
+SERVERS, PRIVATE_WITH_BOT = 0, 1
+QUESTION_LIMIT = 4_000
+
+EMPTY_MENTION = "Type your question after my name, and I answer from the documentation."
+HIDDEN = (
+    "Discord does not show me what you wrote, because your reply does not mention me. Reply with the @ on, or"
+    " mention me in your message."
+)
+NOT_HERE = "I am not set up to answer in this channel. Ask the person who runs me to allow it."
+
+
+def commands() -> list[dict[str, Any]]:
+    """As Discord takes them: https://discord.com/developers/docs/interactions/application-commands"""
+    question = {
+        "type": TEXT_OPTION,
+        "name": "question",
+        "description": "What you want to know",
+        "required": True,
+        "max_length": QUESTION_LIMIT,
+    }
+    return [
+        _command("ask", "Ask a question", [question]),
+        _command("clear", "Start a fresh conversation", []),
+        _command("stats", "What you have asked so far", []),
+        _command("help", "What I can do", []),
+    ]
+
+
+def help_text(bot_name: str) -> str:
+    return (
+        f"I am {plain_name(bot_name)}. Mention me with your question, reply to me, write to me privately, or"
+        " use /ask: I answer from the documentation, with numbered sources. I remember what we talked about"
+        " for half an hour, so you can ask follow-up questions.\n\n"
+        "/ask question: ask a question\n"
+        "/clear: start a fresh conversation\n"
+        "/stats: what you have asked so far\n"
+        "/help: this text"
+    )
+
+
+def _command(name: str, description: str, options: list[dict[str, Any]]) -> dict[str, Any]:
+    return {
+        "type": SLASH_COMMAND,
+        "name": name,
+        "description": description,
+        "options": options,
+        "contexts": [SERVERS, PRIVATE_WITH_BOT],
+    }

@@ -1,0 +1,38 @@
+"""What a bot says on any platform that is not an answer."""
+
+from __future__ import annotations
+
+import re
+
+from roost.domain.chat import ChatStats
+
+ONLY_TEXT = "I can only read text. Please type your question."
+EMPTY_ASK = "Type your question after the command, for example: `/ask How do I begin?`"
+CLEARED = "Conversation cleared. Your history is kept; I start fresh."
+UNKNOWN_COMMAND = "I do not know this command. Type /help to see what I can do, or just ask."
+FAILED = "Sorry, something went wrong while I looked for the answer. Please ask again in a moment."
+
+
+def welcome(bot_name: str) -> str:
+    return (
+        f"Hello, I am {plain_name(bot_name)}. Ask me anything about our documentation: just type your"
+        " question, and I answer with links to the pages it comes from.\n\nType /help to see what else I can"
+        " do."
+    )
+
+
+def stats_text(stats: ChatStats) -> str:
+    if not stats.questions or stats.first_at is None:
+        return "You have not asked anything yet. Type a question to begin."
+    asked = "1 question" if stats.questions == 1 else f"{stats.questions} questions"
+    unanswered = (
+        "The documentation answered all of them."
+        if not stats.refused
+        else f"The documentation could not answer {stats.refused} of them."
+    )
+    return f"You have asked {asked} since {stats.first_at:%d %B %Y}. {unanswered}"
+
+
+def plain_name(name: str) -> str:
+    """A name that markdown does not read as formatting."""
+    return re.sub(r"([\\`*_\[\]()#>~])", r"\\\1", name)
