@@ -20,6 +20,7 @@ from roost import log
 from roost.clock import SystemClock, SystemIds, timestamp
 from roost.domain.accounts import Person, Role
 from roost.domain.bots import Bot, BotView, Desired, NewBot, Platform, Status
+from roost.knowledge.addresses import AddressPolicy, SystemResolver
 from roost.loop_thread import LoopThread
 from roost.services.bot_logs import BotLogs
 from roost.services.bot_registry import BotRegistry
@@ -74,6 +75,7 @@ class BotHouse:
             self.supervisor,
             self.logs,
             {Platform.TELEGRAM: TelegramPlatform(api_base_url)},
+            AddressPolicy(SystemResolver()),
             clock,
             ids,
             self.events.publish,

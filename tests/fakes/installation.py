@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from roost.domain.documents import (
     SourceKind,
 )
 from roost.errors import AddressRefused, RemoteRejected, RemoteUnreachable
+from roost.knowledge.addresses import AddressPolicy
 from roost.services.api_keys import ApiKeys
 from roost.services.bot_answers import RegisteredBots
 from roost.services.bot_logs import BotLogs
@@ -112,6 +114,13 @@ class FixedPlatform:
         return BotIdentity(number, f"Bot {number}", f"bot{number}")
 
 
+class FixedResolver:
+    """Every name is a public host."""
+
+    def resolve(self, host: str, timeout_s: float) -> tuple[IPv4Address]:
+        return (IPv4Address("93.184.215.14"),)
+
+
 class FixedCrawler:
     """A site of two pages. Its policy refuses one address, `http://private.test/`."""
 
@@ -164,14 +173,22 @@ class Installation:
         self.retriever = FixedRetriever()
         self.cipher = Cipher("k" * 40)
         self.loop_alive = True
-        bots = BotStore(self.bot_configs, self.cipher)
+        bots = self.bot_store = BotStore(self.bot_configs, self.cipher)
         self.logs = BotLogs(self.clock, self.live_events.publish)
         supervisor = Supervisor(bots, {}, self.logs, self.clock, lambda: 0.5, self.live_events.publish)
         inbox = Inbox(self.conversations, self.clock, self.ids)
         self.platform = FixedPlatform()
         self.platforms: dict[Platform, ChatPlatform] = {Platform.TELEGRAM: self.platform}
         registry = BotRegistry(
-            bots, inbox, supervisor, self.logs, self.platforms, self.clock, self.ids, self.live_events.publish
+            bots,
+            inbox,
+            supervisor,
+            self.logs,
+            self.platforms,
+            AddressPolicy(FixedResolver()),
+            self.clock,
+            self.ids,
+            self.live_events.publish,
         )
         answers = RegisteredBots(bots)
         self.runs = Runs(self.conversations, self.answerer, answers, self.clock)

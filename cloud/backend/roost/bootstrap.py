@@ -75,13 +75,17 @@ def compose(settings: Settings, readiness: Readiness) -> tuple[Flask, Plan]:
     vector_index = ChromaIndex(settings.data_dir / "chroma_db")
     indexer = KnowledgeIndexer(knowledge, embedder, vector_index, lambda vectors, chunks: None)
     retriever = FusedRetriever(knowledge, embedder, vector_index, indexer.rebuild_vector_index)
-    crawlers = _crawlers(settings, clock)
+    policy = AddressPolicy(
+        SystemResolver(), [AllowedHost.parse(entry) for entry in settings.allow_private_sources]
+    )
+    crawlers = _crawlers(policy, clock)
     ingestion = Ingestion(bot_configs, knowledge, crawlers, indexer, clock, live_events.publish)
     sources = Sources(bot_configs, ingestion, crawlers, clock, ids, settings.scrape_interval_s)
 
+    writer = OpenAICompatible(clock, guard=policy)
     answerer = QuestionAnswering(
         retriever,
-        OpenAICompatible(clock),
+        writer,
         WritingDefaults(settings.openai_base_url, settings.openai_api_key, settings.openai_model),
         Spending(conversations, clock, settings.daily_questions_per_person, settings.daily_tokens_per_bot),
     )
@@ -95,7 +99,9 @@ def compose(settings: Settings, readiness: Readiness) -> tuple[Flask, Plan]:
     }
     platforms = {Platform.TELEGRAM: TelegramPlatform(settings.telegram_api_base_url)}
     supervisor = Supervisor(bot_store, connectors, bot_logs, clock, random.random, live_events.publish)
-    bots = BotRegistry(bot_store, inbox, supervisor, bot_logs, platforms, clock, ids, live_events.publish)
+    bots = BotRegistry(
+        bot_store, inbox, supervisor, bot_logs, platforms, policy, clock, ids, live_events.publish
+    )
     answer_settings = RegisteredBots(bot_store)
     runs = Runs(conversations, answerer, answer_settings, clock)
     chat = Chat(conversations, runs, answer_settings, clock, ids)
@@ -154,6 +160,7 @@ def compose(settings: Settings, readiness: Readiness) -> tuple[Flask, Plan]:
             Step("the index", indexer.stop, 1.5),
         ),
         at_last=(
+            Step("the model's connections", writer.close, 0.3),
             Step("the loop", lambda: loop.stop(0.5), 0.7),
             Step("closing conversations.db", conversations.close, 2.0),
             Step("closing bot_configs.db", bot_configs.close, 1.0),
@@ -163,10 +170,7 @@ def compose(settings: Settings, readiness: Readiness) -> tuple[Flask, Plan]:
     return application, plan
 
 
-def _crawlers(settings: Settings, clock: SystemClock) -> Mapping[SourceKind, Crawler]:
-    policy = AddressPolicy(
-        SystemResolver(), [AllowedHost.parse(entry) for entry in settings.allow_private_sources]
-    )
+def _crawlers(policy: AddressPolicy, clock: SystemClock) -> Mapping[SourceKind, Crawler]:
     site = WebsiteCrawler(SafeFetcher(policy, clock, time.sleep), clock)
     return {
         SourceKind.WEBSITE: site,

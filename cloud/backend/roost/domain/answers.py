@@ -16,7 +16,7 @@ class Turn:
 @dataclass(frozen=True, slots=True)
 class AnswerSettings:
     """How answers are made for one bot: None falls back to the installation's own. `system_prompt` is a
-    template's key or text.
+    template's key or text. `guarded`: `base_url` was given by somebody who is no owner of the installation.
     """
 
     bot_id: str | None = None
@@ -25,6 +25,7 @@ class AnswerSettings:
     base_url: str | None = None
     api_key: str | None = None
     source_ids: tuple[str, ...] | None = None
+    guarded: bool = False
 
     def __repr__(self) -> str:
         return f"AnswerSettings(bot_id={self.bot_id!r}, model={self.model!r})"

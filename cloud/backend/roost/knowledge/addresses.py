@@ -236,6 +236,11 @@ class AddressPolicy:
         self._refuse_port_or_name(address.host, address.port)
         return address
 
+    def check(self, url: str, timeout_s: float) -> None:
+        """Raises AddressRefused unless `url`, and all that its name resolves to now, may be dialled."""
+        address = self.parse(url)
+        self.resolve(address.host, address.port, timeout_s)
+
     def resolve(self, host: str, port: int, timeout_s: float) -> tuple[IPAddress, ...]:
         """The addresses of `host` to dial at `port`: resolved once, refused if any one is not public.
 
@@ -288,8 +293,8 @@ def _private(host: str, port: int) -> AddressRefused:
     entry = entry if port in (80, 443) else f"{entry}:{port}"
     return _refused(
         "address_private",
-        f"{host} is not on the public internet, so Roost does not read it. Use a public address, or add "
-        f"{entry} to ALLOW_PRIVATE_SOURCES if this is a server of yours.",
+        f"{host} is not on the public internet, so Roost does not connect to it. Use a public address, or "
+        f"add {entry} to ALLOW_PRIVATE_SOURCES if this is a server of yours.",
     )
 
 

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from roost.clock import Clock
-from roost.errors import RemoteError, RemoteRejected, RemoteUnreachable
+from roost.errors import AddressRefused, RemoteError, RemoteRejected, RemoteUnreachable
 from roost.llm.patience import Limits, Over, Patience
-from roost.services.ports import Endpoint, PromptMessage, WritingEnded, WrittenText
+from roost.services.ports import AddressGuard, Endpoint, PromptMessage, WritingEnded, WrittenText
 
 if TYPE_CHECKING:
     from openai import OpenAI
@@ -35,18 +35,24 @@ _NO_ANSWER = "The model endpoint sent something that is no answer."
 
 
 class OpenAICompatible:
-    """Implements ports.AnswerWriter. Clients are kept for each address and key, the last used ones."""
+    """Implements ports.AnswerWriter. Clients are kept for each address and key, the last used ones.
 
-    def __init__(self, clock: Clock, limits: Limits | None = None) -> None:
+    `guard` says what guarded endpoints may be; without one they are refused.
+    """
+
+    def __init__(self, clock: Clock, limits: Limits | None = None, guard: AddressGuard | None = None) -> None:
         self._clock = clock
         self._limits = limits or Limits()
+        self._guard = guard
         self._gate = threading.Lock()
-        self._clients: OrderedDict[tuple[str, str], _KeptClient] = OrderedDict()
+        self._clients: OrderedDict[tuple[str, str, bool], _KeptClient] = OrderedDict()
 
     def write(
         self, endpoint: Endpoint, messages: Sequence[PromptMessage], stopped: Callable[[], bool]
     ) -> Iterator[WrittenText | WritingEnded]:
         """See ports.AnswerWriter."""
+        if endpoint.guarded and self._guard is None:
+            raise _forbidden()
         # Before the clock runs: the first use imports the library.
         kept = self._borrow(endpoint)
         try:
@@ -112,6 +118,10 @@ class OpenAICompatible:
                 yield from _steps(_request(client, model, messages), patience)
         except openai.APIStatusError as error:
             raise _refused(error.status_code, error.response.headers.get("retry-after")) from None
+        except AddressRefused as refusal:
+            if refusal.code != "address_unresolvable":
+                raise _forbidden() from None
+            raise RemoteUnreachable("The model endpoint cannot be reached.", code="unreachable") from None
         except (openai.APIConnectionError, httpcore2.ConnectError, httpcore2.ConnectTimeout):
             raise RemoteUnreachable("The model endpoint cannot be reached.", code="unreachable") from None
         except (
@@ -127,9 +137,12 @@ class OpenAICompatible:
             raise RemoteUnreachable(_NO_ANSWER, code="no_answer") from None
 
     def _borrow(self, endpoint: Endpoint) -> _KeptClient:
-        place = (endpoint.base_url, endpoint.api_key)
+        place = (endpoint.base_url, endpoint.api_key, endpoint.guarded)
+        guard = self._guard if endpoint.guarded else None
         with self._gate:
-            kept = self._clients.pop(place, None) or _KeptClient(_new_client(endpoint, self._limits))
+            kept = self._clients.pop(place, None) or _KeptClient(
+                _new_client(endpoint, self._limits, guard)
+            )
             self._clients[place] = kept
             kept.users += 1
             if len(self._clients) > CLIENTS_KEPT:
@@ -155,7 +168,7 @@ class _KeptClient:
     dropped: bool = False
 
 
-def _new_client(endpoint: Endpoint, limits: Limits) -> OpenAI:
+def _new_client(endpoint: Endpoint, limits: Limits, guard: AddressGuard | None) -> OpenAI:
     # The client looks for httpx among the loaded modules and takes it as it finds it, half loaded by another
     # thread too; this waits until it is whole.
     import httpx  # noqa: F401
@@ -171,7 +184,7 @@ def _new_client(endpoint: Endpoint, limits: Limits) -> OpenAI:
         max_retries=0,
         timeout=timeout,
         http_client=httpx2.Client(
-            transport=PatientTransport(), timeout=timeout, trust_env=False, follow_redirects=False
+            transport=PatientTransport(guard), timeout=timeout, trust_env=False, follow_redirects=False
         ),
     )
     # The library takes them from the environment, and would send them to every endpoint.
@@ -256,6 +269,12 @@ def _whole(response: Any) -> Iterator[WrittenText | WritingEnded]:
     usage = document.get("usage") or {}
     tokens = usage.get("total_tokens")
     yield WritingEnded(tokens if isinstance(tokens, int) else None, choice.get("finish_reason") == "length")
+
+
+def _forbidden() -> RemoteRejected:
+    return RemoteRejected(
+        "The address of this bot's model endpoint is not one that Roost may use.", code="address_refused"
+    )
 
 
 def _refused(status: int, retry_after: str | None) -> RemoteError:

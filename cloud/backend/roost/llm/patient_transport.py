@@ -19,11 +19,13 @@ import httpcore2
 import httpx2
 
 from roost.llm.patience import Patience
+from roost.services.ports import AddressGuard
 
 SLICE_S = 0.1
 CONNECTIONS = 100
 KEPT_ALIVE = 20
 KEPT_ALIVE_S = 30.0
+RESOLVE_TIMEOUT_S = 3.0
 
 _patience: ContextVar[Patience | None] = ContextVar("patience", default=None)
 
@@ -39,15 +41,17 @@ def waiting_with(patience: Patience) -> Iterator[None]:
 
 
 class PatientTransport(httpx2.BaseTransport):
-    """HTTP/1.1 with kept-alive connections, no proxy, certificates checked."""
+    """HTTP/1.1 with kept-alive connections, no proxy, certificates checked. With a `guard` only the addresses
+    it gives are dialled.
+    """
 
-    def __init__(self) -> None:
+    def __init__(self, guard: AddressGuard | None) -> None:
         self._pool = httpcore2.ConnectionPool(
             ssl_context=httpx2.create_ssl_context(trust_env=False),
             max_connections=CONNECTIONS,
             max_keepalive_connections=KEPT_ALIVE,
             keepalive_expiry=KEPT_ALIVE_S,
-            network_backend=_PatientBackend(),
+            network_backend=_PatientBackend(guard),
         )
 
     def handle_request(self, request: httpx2.Request) -> httpx2.Response:
@@ -89,6 +93,10 @@ class _Body(httpx2.SyncByteStream):
 
 
 class _PatientBackend(httpcore2.SyncBackend):
+    def __init__(self, guard: AddressGuard | None) -> None:
+        super().__init__()
+        self._guard = guard
+
     def connect_tcp(
         self,
         host: str,
@@ -97,7 +105,18 @@ class _PatientBackend(httpcore2.SyncBackend):
         local_address: str | None = None,
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore2.NetworkStream:
-        return _PatientStream(super().connect_tcp(host, port, timeout, local_address, socket_options))
+        if self._guard is None:
+            return _PatientStream(super().connect_tcp(host, port, timeout, local_address, socket_options))
+        failure: Exception = httpcore2.ConnectError("the name leads nowhere")
+        for address in self._guard.resolve(host, port, timeout or RESOLVE_TIMEOUT_S):
+            try:
+                # The checked address, never the name again: it may lead elsewhere by now.
+                stream = super().connect_tcp(str(address), port, timeout, local_address, socket_options)
+            except (httpcore2.ConnectError, httpcore2.ConnectTimeout) as error:
+                failure = error
+            else:
+                return _PatientStream(stream)
+        raise failure
 
 
 class _PatientStream(httpcore2.NetworkStream):

@@ -22,6 +22,7 @@ from roost.domain.bots import (
     Status,
 )
 from roost.errors import (
+    AddressRefused,
     Conflict,
     Forbidden,
     InvalidInput,
@@ -33,7 +34,7 @@ from roost.errors import (
 from roost.services.bot_logs import BotLogs, LogExcerpt
 from roost.services.inbox import Inbox
 from roost.services.live_events import BotChanged
-from roost.services.ports import ChatPlatform
+from roost.services.ports import AddressGuard, ChatPlatform
 from roost.services.supervisor import Supervisor
 from roost.storage.bots import BotStore
 from roost.storage.idempotency import Once, Replayed, find_reply, write_once
@@ -41,6 +42,7 @@ from roost.storage.idempotency import Once, Replayed, find_reply, write_once
 _TOKEN = re.compile(r"[0-9]{6,12}:[A-Za-z0-9_-]{30,64}")
 
 STOP_TIMEOUT_S = 4.0
+RESOLVE_TIMEOUT_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,8 @@ class BotPage:
 
 class BotRegistry:
     """`platforms` answers who is behind a token; a platform that is absent is not available in this version.
+    `addresses` says which model endpoints the bots of members may use; owners run the installation, and may
+    use any.
 
     Every method raises NotFound for somebody else's bot. Owners see, stop and delete any bot.
     """
@@ -64,6 +68,7 @@ class BotRegistry:
         supervisor: Supervisor,
         logs: BotLogs,
         platforms: Mapping[Platform, ChatPlatform],
+        addresses: AddressGuard,
         clock: Clock,
         ids: Ids,
         publish: Callable[[BotChanged], None],
@@ -73,6 +78,7 @@ class BotRegistry:
         self._supervisor = supervisor
         self._logs = logs
         self._platforms = platforms
+        self._addresses = addresses
         self._clock = clock
         self._ids = ids
         self._publish = publish
@@ -86,6 +92,7 @@ class BotRegistry:
         """
         _require_builder(person)
         self._replay(once)
+        self._check_endpoint(person, wanted.base_url)
         token = wanted.token.strip()
         identity = self._identify(wanted.platform, token)
         now = self._clock.now()
@@ -139,6 +146,8 @@ class BotRegistry:
             raise Forbidden(
                 "Only the person who registered this bot may change it. You may stop or delete it."
             )
+        if change.base_url is not UNSET:
+            self._check_endpoint(person, change.base_url)
         handle = None
         if change.token is not UNSET:
             change = replace(change, token=change.token.strip())
@@ -210,6 +219,14 @@ class BotRegistry:
         if bot is None or (bot.owner_id != person.id and person.role is not Role.OWNER):
             raise NotFound("There is no such bot.")
         return bot
+
+    def _check_endpoint(self, person: Person, base_url: str | None) -> None:
+        if base_url is None or person.role is Role.OWNER:
+            return
+        try:
+            self._addresses.check(base_url, RESOLVE_TIMEOUT_S)
+        except AddressRefused as refusal:
+            raise AddressRefused(refusal.message, code=refusal.code, field="base_url") from refusal
 
     def _identify(self, platform: Platform, token: str) -> BotIdentity:
         asked = self._platforms.get(platform)

@@ -124,11 +124,14 @@ class BotAnswers(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """An OpenAI-compatible endpoint. Its repr holds no key."""
+    """An OpenAI-compatible endpoint. Its repr holds no key. `guarded`: only what the AddressGuard allows may
+    be dialled, for its address comes from somebody who does not run the installation.
+    """
 
     base_url: str
     api_key: str
     model: str
+    guarded: bool = False
 
     def __repr__(self) -> str:
         return f"Endpoint(base_url={self.base_url!r}, model={self.model!r})"
@@ -156,6 +159,18 @@ class WritingEnded:
 
     tokens_used: int | None
     cut: bool
+
+
+class AddressGuard(Protocol):
+    """Says where Roost may connect to for somebody who does not run the installation."""
+
+    def check(self, url: str, timeout_s: float) -> None:
+        """Raises AddressRefused when the policy, or where the name leads now, forbids this address."""
+        ...
+
+    def resolve(self, host: str, port: int, timeout_s: float) -> Sequence[object]:
+        """The IP addresses to dial for this name, and no others. Raises AddressRefused."""
+        ...
 
 
 class AnswerWriter(Protocol):

@@ -61,7 +61,12 @@ class WritingDefaults:
         key = settings.api_key or (None if own_address else self.api_key)
         if key is None:
             return None
-        return Endpoint(settings.base_url or self.base_url, key, settings.model or self.model)
+        return Endpoint(
+            settings.base_url or self.base_url,
+            key,
+            settings.model or self.model,
+            guarded=own_address and settings.guarded,
+        )
 
 
 class QuestionAnswering:

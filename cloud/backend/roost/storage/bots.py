@@ -10,6 +10,7 @@ from typing import TypeVar
 from sqlalchemy import Connection, Row
 
 from roost.clock import parse_timestamp, timestamp
+from roost.domain.accounts import Role
 from roost.domain.answers import AnswerSettings
 from roost.domain.bots import UNSET, Bot, BotChange, BotCredentials, Desired, Platform
 from roost.errors import NotFound
@@ -182,7 +183,11 @@ class BotStore:
         with self.database.read() as db:
             bot = self.find_in(db, bot_id)
             secrets = db.execute(
-                text("SELECT token, api_key FROM bot_configs WHERE bot_id = :bot_id"), {"bot_id": bot_id}
+                text(
+                    "SELECT token, api_key, users.role FROM bot_configs"
+                    " JOIN users ON users.id = bot_configs.owner_id WHERE bot_id = :bot_id"
+                ),
+                {"bot_id": bot_id},
             ).one_or_none()
         if bot is None or secrets is None:
             raise NotFound("There is no such bot.")
@@ -198,6 +203,7 @@ class BotStore:
                 base_url=bot.base_url,
                 api_key=api_key,
                 source_ids=bot.source_ids,
+                guarded=secrets.role != Role.OWNER,
             ),
         )
 

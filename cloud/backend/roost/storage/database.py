@@ -192,7 +192,7 @@ class Database:
                 driver.execute("PRAGMA journal_mode=WAL")
                 driver.execute(f"PRAGMA synchronous={self._synchronous}")
                 driver.execute("PRAGMA wal_autocheckpoint=0")
-                # Once it is in the file the log shrinks, and so the next checkpoint is not due at each commit.
+                # Once it is in the file the log shrinks: the next checkpoint is not due at each commit.
                 driver.execute(f"PRAGMA journal_size_limit={CHECKPOINT_AT_BYTES // 4}")
                 driver.execute("PRAGMA foreign_keys=ON")
                 driver.execute("PRAGMA cache_size=-1024")

@@ -101,8 +101,8 @@ def _create_secret_key(path: Path) -> str:
 
 def _inaccessible(path: Path, error: OSError) -> Unavailable:
     return Unavailable(
-        f"{path} cannot be read or written: {error.strerror}. Give Roost's user a folder with free space that "
-        "it may write to.",
+        f"{path} cannot be read or written: {error.strerror}. Give Roost's user a folder with free space "
+        "that it may write to.",
         code="secret_key_file",
         retry_after_s=10,
     )
