@@ -55,7 +55,7 @@ def test_a_refused_secret_is_not_shown() -> None:
     assert "hunter2" not in str(refusal.value)
 
 
-@pytest.mark.parametrize("key", ["GCS_BUCKET_NAME", "BUCKET_DIR", "DATABASE_TIERS", "CHROMA_HOST"])
+@pytest.mark.parametrize("key", ["DATABASE_TIERS", "CHROMA_HOST"])
 def test_what_cannot_be_honoured_is_not_passed_over(key: str) -> None:
     with pytest.raises(SettingsError, match=key):
         Settings.from_env({key: "something"})
@@ -78,3 +78,27 @@ def test_only_settings_reads_the_environment() -> None:
         if isinstance(node.value, ast.Name) and node.value.id == "os"
     }
     assert readers == {"settings.py"}
+
+
+def test_two_buckets_at_once_are_refused() -> None:
+    with pytest.raises(SettingsError, match="GCS_BUCKET_NAME and BUCKET_DIR"):
+        Settings.from_env({"GCS_BUCKET_NAME": "roost", "BUCKET_DIR": "/backup", "SECRET_KEY": "k" * 32})
+
+
+def test_a_bucket_without_a_key_of_its_own_is_refused_with_the_reason() -> None:
+    with pytest.raises(SettingsError, match="tokens") as refusal:
+        Settings.from_env({"GCS_BUCKET_NAME": "roost"})
+    assert refusal.value.field == "SECRET_KEY"
+    assert Settings.from_env({"BUCKET_DIR": "/backup"}).bucket_dir == Path("/backup")
+
+
+@pytest.mark.parametrize("name", ["gs://roost", "roost/backup", "Roost", "a"])
+def test_a_bucket_is_given_by_its_bare_name(name: str) -> None:
+    with pytest.raises(SettingsError, match="GCS_BUCKET_NAME"):
+        Settings.from_env({"GCS_BUCKET_NAME": name, "SECRET_KEY": "k" * 32})
+
+
+@pytest.mark.parametrize("folder", ["/srv/roost", "/srv/roost/backup", "/srv"])
+def test_copies_beside_or_around_the_originals_are_refused(folder: str) -> None:
+    with pytest.raises(SettingsError, match="BUCKET_DIR"):
+        Settings.from_env({"DATA_DIR": "/srv/roost", "BUCKET_DIR": folder})

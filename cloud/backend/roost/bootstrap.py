@@ -7,8 +7,10 @@ from __future__ import annotations
 import logging
 import random
 import sys
+import threading
 import time
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from flask import Flask
 
@@ -52,13 +54,20 @@ from roost.web.app import create_app
 from roost.web.hosts import is_loopback_name
 from roost.web.services import Services
 
+if TYPE_CHECKING:
+    from roost.replication.bucket import Bucket
+
 log = logging.getLogger("roost")
 
 LOOP_DEAD_AFTER_S = 15.0
 
 
-def compose(settings: Settings, readiness: Readiness) -> tuple[Flask, Plan]:
-    """The application, and the plan by which everything behind it starts and stops."""
+def compose(
+    settings: Settings, readiness: Readiness, stopping: threading.Event | None = None
+) -> tuple[Flask, Plan]:
+    """The application, and the plan by which everything behind it starts and stops. A restore ends early once
+    `stopping` is set.
+    """
     clock = SystemClock()
     ids = SystemIds(clock)
     synchronous: Synchronous = "NORMAL" if settings.on_cloud_run else "FULL"
@@ -66,6 +75,8 @@ def compose(settings: Settings, readiness: Readiness) -> tuple[Flask, Plan]:
         Database(settings.data_dir / f"{name}.db", name, synchronous)
         for name in ("bot_configs", "conversations", "knowledge")
     )
+    databases = {"conversations": conversations, "bot_configs": bot_configs}
+    bucket = _bucket(settings, databases, clock, stopping or threading.Event())
     secret_key = settings.secret_key or load_or_create_secret_key(settings.data_dir)
     cipher = Cipher(secret_key, settings.secret_key_previous)
     live_events = LiveEvents()
@@ -139,6 +150,7 @@ def compose(settings: Settings, readiness: Readiness) -> tuple[Flask, Plan]:
 
     plan = Plan(
         before_ready=(
+            *([Step("restoring from the bucket", bucket.restore)] if bucket else []),
             Step("opening conversations.db", conversations.open),
             Step("opening bot_configs.db", bot_configs.open),
             Step("opening knowledge.db", knowledge.open),
@@ -148,6 +160,7 @@ def compose(settings: Settings, readiness: Readiness) -> tuple[Flask, Plan]:
             Step("resuming answers", lambda: _resume_answers(runs)),
         ),
         after_ready=(
+            *([Step("backing up", bucket.start)] if bucket else []),
             Step("the sign-in link", lambda: _offer_sign_in_link(settings, sign_in)),
             Step("starting the index", indexer.start),
             Step("starting to crawl", ingestion.start),
@@ -155,6 +168,7 @@ def compose(settings: Settings, readiness: Readiness) -> tuple[Flask, Plan]:
         at_once=(
             Step("telling open streams", lambda: _tell_streams(live_events, runs), 0.5),
             Step("bots", supervisor.stop, 3.0),
+            *([Step("backing up", bucket.copies.begin_stop, 3.0)] if bucket else []),
             Step("answers", lambda: _stop_answers(runs), 2.5),
             Step("crawls", ingestion.stop, 1.5),
             Step("the index", indexer.stop, 1.5),
@@ -165,9 +179,21 @@ def compose(settings: Settings, readiness: Readiness) -> tuple[Flask, Plan]:
             Step("closing conversations.db", conversations.close, 2.0),
             Step("closing bot_configs.db", bot_configs.close, 1.0),
             Step("closing knowledge.db", knowledge.close, 1.0),
+            *([Step("the last backup", bucket.copies.finish, 2.5)] if bucket else []),
         ),
     )
     return application, plan
+
+
+def _bucket(
+    settings: Settings, databases: Mapping[str, Database], clock: SystemClock, stopping: threading.Event
+) -> Bucket | None:
+    """None without a bucket: then nothing of what speaks to one is imported."""
+    if settings.gcs_bucket_name is None and settings.bucket_dir is None:
+        return None
+    from roost.replication.bucket import Bucket
+
+    return Bucket(settings, databases, clock, stopping)
 
 
 def _crawlers(policy: AddressPolicy, clock: SystemClock) -> Mapping[SourceKind, Crawler]:
@@ -182,7 +208,8 @@ def _crawlers(policy: AddressPolicy, clock: SystemClock) -> Mapping[SourceKind, 
 
 def _tell_where_data_is(settings: Settings) -> None:
     log.info("SQLite %s", sqlite_version())
-    log.info("No bucket configured: data stays in DATA_DIR (%s)", settings.data_dir)
+    if settings.gcs_bucket_name is None and settings.bucket_dir is None:
+        log.info("No bucket configured: data stays in DATA_DIR (%s)", settings.data_dir)
 
 
 def _tell_streams(live_events: LiveEvents, runs: Runs) -> None:

@@ -87,7 +87,7 @@ class WebProcess:
     def _build(self) -> Plan:
         from roost.bootstrap import compose
 
-        application, plan = compose(self._settings, self._readiness)
+        application, plan = compose(self._settings, self._readiness, self._stopping)
         self._front.attach(application)
         return plan
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +28,16 @@ def _port(value: str) -> int:
     if not 0 <= port <= 65535:
         raise ValueError("a port is 0 to 65535")
     return port
+
+
+def _path(value: str) -> Path:
+    return Path(value).expanduser().resolve()
+
+
+def _bucket(value: str) -> str:
+    if not re.fullmatch(r"[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]", value):
+        raise ValueError("a bucket's bare name is needed, without gs:// and without a path")
+    return value
 
 
 def _positive(value: str) -> int:
@@ -87,6 +98,15 @@ KEYS = (
     Key("PORT", _port, 8000, "The port Roost listens on."),
     Key("HOST", _text, None, "The address Roost listens on: 127.0.0.1, or 0.0.0.0 on Cloud Run."),
     Key("DATA_DIR", Path, REPOSITORY / "data", "The folder that holds everything Roost must not forget."),
+    Key("GCS_BUCKET_NAME", _bucket, None, "The Cloud Storage bucket that keeps copies of the databases."),
+    Key(
+        "GOOGLE_APPLICATION_CREDENTIALS",
+        _path,
+        None,
+        "The key file of the service account for the bucket; else the machine's own credentials.",
+    ),
+    Key("STORAGE_EMULATOR_HOST", _url, None, "Another address for Cloud Storage, for tests."),
+    Key("BUCKET_DIR", _path, None, "A folder in the bucket's place, for a machine without a bucket."),
     Key("MODEL_DIR", Path, REPOSITORY / "build" / "minilm", "The folder of the embedding model."),
     Key("FRONTEND_DIR", Path, REPOSITORY / "frontend" / "dist", "The folder of the built web page."),
     Key(
@@ -145,7 +165,7 @@ KEYS = (
 )
 
 # What this version cannot honour must not be passed over in silence: somebody relies on it.
-NOT_YET = ("GCS_BUCKET_NAME", "BUCKET_DIR", "DATABASE_TIERS", "CHROMA_HOST")
+NOT_YET = ("DATABASE_TIERS", "CHROMA_HOST")
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +175,10 @@ class Settings:
     port: int
     host: str
     data_dir: Path
+    gcs_bucket_name: str | None
+    google_application_credentials: Path | None
+    storage_emulator_host: str | None
+    bucket_dir: Path | None
     model_dir: Path
     frontend_dir: Path
     secret_key: str | None
@@ -195,12 +219,35 @@ class Settings:
         values["host"] = values["host"] or ("0.0.0.0" if values["k_service"] else "127.0.0.1")  # noqa: S104 - a container is reached from outside
         values["data_dir"] = values["data_dir"].expanduser().resolve()
         settings = cls(**values)
+        settings._refuse_unsafe_bucket()
         if settings.on_cloud_run and not settings.owner_emails:
             raise SettingsError(
                 "OWNER_EMAILS is not set. Set it to your e-mail address: "
                 "on Cloud Run nobody else can own Roost."
             )
         return settings
+
+    def _refuse_unsafe_bucket(self) -> None:
+        if self.gcs_bucket_name and self.bucket_dir:
+            raise SettingsError(
+                "GCS_BUCKET_NAME and BUCKET_DIR are both set. Unset one: the copies are kept in one place.",
+                field="BUCKET_DIR",
+            )
+        if self.gcs_bucket_name and not self.secret_key:
+            raise SettingsError(
+                "GCS_BUCKET_NAME is set, but SECRET_KEY is not. Set SECRET_KEY to 32 random characters or "
+                "more and keep it: without it the bots' tokens in the bucket cannot be opened after this "
+                "machine is lost.",
+                field="SECRET_KEY",
+            )
+        if self.bucket_dir and (
+            self.bucket_dir.is_relative_to(self.data_dir) or self.data_dir.is_relative_to(self.bucket_dir)
+        ):
+            raise SettingsError(
+                "BUCKET_DIR and DATA_DIR lie inside each other. Give the copies a folder of their own, best "
+                "on another disk.",
+                field="BUCKET_DIR",
+            )
 
 
 def read_environment() -> dict[str, str]:

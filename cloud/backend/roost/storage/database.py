@@ -55,6 +55,8 @@ class Database:
     def __init__(self, path: Path, name: str, synchronous: Synchronous = "FULL") -> None:
         self.path = path
         self.name = name
+        self.commits = 0
+        """Rises with every transaction that was stored."""
         self._synchronous = synchronous
         self._queue: queue.Queue[_Write | None] = queue.Queue(QUEUE_LIMIT)
         self._gate = threading.Lock()
@@ -167,6 +169,8 @@ class Database:
         except BaseException as error:  # noqa: BLE001 - nothing of the batch is stored, every caller is told
             _fail(batch, error)
             return
+        # Before the callers know: a copy made after an answer must not count as one made before it.
+        self.commits += 1
         for entry, result in results:
             entry.outcome.set_result(result)
 
