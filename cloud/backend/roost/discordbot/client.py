@@ -80,6 +80,13 @@ class _State(ConnectionState[Any]):
         super()._update_references(ws)
         self.latest_socket = ws
 
+    async def close(self) -> None:
+        await super().close()
+        if self._ready_task is not None:
+            # The library leaves it waiting for servers that no longer come.
+            self._ready_task.cancel()
+            await asyncio.wait({self._ready_task}, timeout=0.1)
+
     def parse_ready(self, data: Any) -> None:
         super().parse_ready(data)
         self._listener.on_ready(
