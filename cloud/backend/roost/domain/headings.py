@@ -20,13 +20,14 @@ def heading_slugs(headings: Iterable[str]) -> list[str]:
     unique.
     """
     taken: set[str] = set()
+    # The last number given to each slug: counting from 1 again would make a page of equal headings quadratic.
+    numbers: dict[str, int] = {}
     slugs = []
     for heading in headings:
         plain = slug = heading_slug(heading)
-        times = 0
         while slug in taken:
-            times += 1
-            slug = f"{plain}-{times}"
+            numbers[plain] = numbers.get(plain, 0) + 1
+            slug = f"{plain}-{numbers[plain]}"
         taken.add(slug)
         slugs.append(slug)
     return slugs
