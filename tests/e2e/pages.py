@@ -15,7 +15,13 @@ REFUSED_REQUEST = "Failed to load resource"
 
 @contextmanager
 def visit(
-    browser: Browser, base_url: str, path: str = "/", *, sign_in: bool = True, refusals: bool = False, **options: Any
+    browser: Browser,
+    base_url: str,
+    path: str = "/",
+    *,
+    sign_in: bool = True,
+    refusals: bool = False,
+    **options: Any,
 ) -> Iterator[Page]:
     """A fresh browser profile on `path`; signed in as the local owner unless told otherwise.
 
@@ -37,7 +43,9 @@ def visit(
         yield page
         unexpected = [each for each in errors if not (refusals and each.startswith(REFUSED_REQUEST))]
         assert unexpected == []
-        strangers = [url for url in foreign if not url.startswith((base_url + "/", "data:", "blob:" + base_url))]
+        strangers = [
+            url for url in foreign if not url.startswith((base_url + "/", "data:", "blob:" + base_url))
+        ]
         assert strangers == []
     finally:
         context.close()

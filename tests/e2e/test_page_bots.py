@@ -157,4 +157,6 @@ def test_a_bot_is_edited_and_deleted_by_typing_its_name(here: World, page: Page)
     expect(page.get_by_role("link", name="Aviary bot")).to_have_count(0)
     with here.roost.client() as client:
         assert "Aviary bot" not in [bot["name"] for bot in client.get("/api/bots").json()["items"]]
-    wait_for(lambda: not here.telegram.state(token_of(710_000_008))["polling"], "nobody polls for it any more")
+    wait_for(
+        lambda: not here.telegram.state(token_of(710_000_008))["polling"], "nobody polls for it any more"
+    )

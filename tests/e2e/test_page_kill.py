@@ -1,4 +1,4 @@
-"""kill -9 of the server under an open page: answers arrive, nothing typed is lost, the page goes on by itself."""
+"""kill -9 of the server under an open page: answers arrive, nothing typed is lost, it goes on by itself."""
 
 from __future__ import annotations
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -63,9 +63,15 @@ class World:
 
 @contextmanager
 def world(
-    data_dir: Path, environ: Mapping[str, str] | None = None, *, written: bool = False
+    data_dir: Path,
+    environ: Mapping[str, str] | None = None,
+    *,
+    written: bool = False,
+    also_allowed: Sequence[str] = (),
 ) -> Iterator[World]:
-    """With `written` answers come from the model endpoint, else they are quoted passages."""
+    """With `written` answers come from the model endpoint, else they are quoted passages. `also_allowed` are
+    further private hosts that may be read.
+    """
     with ExitStack() as stack:
         telegram = stack.enter_context(FakeTelegram())
         site = stack.enter_context(docs_site())
@@ -77,7 +83,7 @@ def world(
             site.pages[f"/{slug}"] = html(title, body)
         settings = {
             "TELEGRAM_API_BASE_URL": telegram.url,
-            "ALLOW_PRIVATE_SOURCES": site.allowed,
+            "ALLOW_PRIVATE_SOURCES": ",".join((site.allowed, *also_allowed)),
             **({"OPENAI_API_KEY": "sk-test-" + "x" * 24, "OPENAI_BASE_URL": llm.base_url} if written else {}),
             **(environ or {}),
         }

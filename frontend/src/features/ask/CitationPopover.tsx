@@ -28,8 +28,11 @@ export function CitationPopover({
     if (!box) return;
     mark.setAttribute('aria-expanded', 'true');
     if (!box.open) box.showModal();
-    place(box, mark);
+    const put = () => place(box, mark);
+    put();
+    addEventListener('resize', put);
     return () => {
+      removeEventListener('resize', put);
       mark.removeAttribute('aria-expanded');
       box.close();
     };
@@ -50,9 +53,9 @@ export function CitationPopover({
       className="absolute inset-auto m-0 w-[min(26rem,calc(100vw-1rem))] overflow-hidden rounded-2 border border-line bg-surface p-0 text-ink shadow-float outline-none backdrop:bg-transparent"
     >
       <header className="flex items-start gap-2 ps-4 pe-1.5 pt-1.5">
-        <h3 id={titleId} className="min-w-0 flex-1 pt-1.5 font-semibold leading-tight break-words">
+        <h2 id={titleId} className="min-w-0 flex-1 pt-1.5 font-semibold leading-tight break-words">
           {citation.title}
-        </h3>
+        </h2>
         <IconButton label={words.close} onClick={onClose}>
           <X size={16} aria-hidden />
         </IconButton>
