@@ -123,9 +123,7 @@ def test_a_conversation_is_carried_on_until_it_is_cleared(
     assert answerer.questions[2].context == ()
 
 
-def test_what_holds_no_question_gets_one_friendly_sentence(
-    house: DiscordHouse, discord: FakeDiscord
-) -> None:
+def test_what_holds_no_question_gets_one_friendly_sentence(house: DiscordHouse, discord: FakeDiscord) -> None:
     discord.private(TOKEN, ANNA, "", more={"sticker_items": [{"id": "1", "name": "s", "format_type": 1}]})
     discord.private(TOKEN, ANNA, "", more={"attachments": [{"id": "1", "filename": "a.png"}]})
     discord.mention(TOKEN, CHANNEL, ANNA, "")
