@@ -47,7 +47,9 @@ FROM installer AS packages
 # Made by the system's Python, since the environment's interpreter is a link to it and the last stage has no other.
 RUN /usr/local/bin/python3 -m venv --without-pip /opt/roost
 COPY requirements.txt ./
-RUN uv pip install --quiet --python /opt/roost/bin/python --require-hashes --compile-bytecode -r requirements.txt
+# chromadb asks for the Kubernetes client, which only its distributed form imports: a fifth of the image.
+RUN uv pip install --quiet --python /opt/roost/bin/python --require-hashes --compile-bytecode -r requirements.txt \
+    && uv pip uninstall --quiet --python /opt/roost/bin/python kubernetes
 # The locked packages change seldom, the code often: it has a layer of its own.
 COPY pyproject.toml README.md LICENSE requirements.in ./
 COPY cloud/ cloud/

@@ -6,6 +6,8 @@ import json
 import logging
 import re
 import sys
+from collections.abc import Mapping
+from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import TextIO
 
@@ -22,6 +24,7 @@ _SECRETS = re.compile(
 _NOISY = ("httpx", "httpcore", "httpx2", "httpcore2", "telegram", "chromadb", "openai", "urllib3", "asyncio")
 # Its warnings about rate limits hold whole addresses, and those hold interaction tokens.
 _SPEAKING_IN_SECRETS = ("discord",)
+_TRACE: ContextVar[Mapping[str, object] | None] = ContextVar("trace", default=None)
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
 
@@ -49,11 +52,17 @@ class _JsonFormatter(logging.Formatter):
             "time": datetime.fromtimestamp(record.created, UTC).isoformat().replace("+00:00", "Z"),
             "logger": record.name,
             "message": record.getMessage(),
+            **(_TRACE.get() or {}),
             **_fields(record),
         }
         if record.exc_info:
             entry["exception"] = self.formatException(record.exc_info)
         return redact(json.dumps(entry, default=str, ensure_ascii=False))
+
+
+def trace(fields: Mapping[str, object] | None) -> None:
+    """Puts these fields on every JSON line that this thread or task writes from now on; None ends it."""
+    _TRACE.set(fields)
 
 
 def configure(level: str, *, as_json: bool, stream: TextIO | None = None) -> None:
