@@ -26,6 +26,9 @@ from aiohttp import web
 Json = dict[str, Any]
 
 MESSAGE_LIMIT = 4096
+GROUP_LIMIT = 20
+GROUP_WINDOW_S = 60.0
+CALLBACK_LIMIT_BYTES = 64
 TAGS = frozenset(("a", "b", "blockquote", "code", "del", "em", "i", "ins", "pre", "s", "strong", "u"))
 CONFLICT = "Conflict: terminated by other getUpdates request; make sure that only one bot instance is running"
 WEBHOOK_CONFLICT = (
@@ -54,6 +57,13 @@ class FakeBot:
     calls: deque[Json] = field(default_factory=lambda: deque(maxlen=20_000))
     commands: list[Json] = field(default_factory=list)
     blocked: set[int] = field(default_factory=set)
+    silenced: set[int] = field(default_factory=set)
+    moved: dict[int, int] = field(default_factory=dict)
+    sees_groups: bool = False
+    presses: dict[str, Json] = field(default_factory=dict)
+    press_answers: list[Json] = field(default_factory=list)
+    writes: dict[int, list[float]] = field(default_factory=dict)
+    floods: int = 0
     webhook: str = ""
     next_update_id: int = 0
     next_message_id: int = 1
@@ -75,7 +85,7 @@ class FakeBot:
             "first_name": f"Bot {self.id}",
             "username": f"bot{self.id}_bot",
             "can_join_groups": True,
-            "can_read_all_group_messages": False,
+            "can_read_all_group_messages": self.sees_groups,
             "supports_inline_queries": False,
         }
 
@@ -224,6 +234,10 @@ class TelegramApi:
             case "sendchataction":
                 bot.actions.append({"chat_id": int(fields["chat_id"]), "action": fields["action"]})
                 return True
+            case "editmessagereplymarkup":
+                return self._edit_markup(bot, fields)
+            case "answercallbackquery":
+                return self._answer_press(bot, fields)
             case "setmycommands":
                 bot.commands = fields["commands"]
                 return True
@@ -264,10 +278,13 @@ class TelegramApi:
 
     def _send_message(self, bot: FakeBot, fields: Json) -> Json:
         chat_id = int(fields["chat_id"])
-        if chat_id in bot.blocked:
-            raise ApiError(403, "Forbidden: bot was blocked by the user")
+        self._admit(bot, chat_id)
         shown = shown_text(fields)
-        message = bot.new_message({"id": chat_id, "type": "private"}, bot.user, text=shown)
+        more: Json = {"reply_markup": _checked_markup(fields)} if "reply_markup" in fields else {}
+        if "message_thread_id" in fields:
+            more |= {"message_thread_id": int(fields["message_thread_id"]), "is_topic_message": True}
+        chat = {"id": chat_id, "type": "private" if chat_id > 0 else "supergroup"}
+        message = bot.new_message(chat, bot.user, text=shown, **more)
         bot.sends.append(
             {
                 "chat_id": chat_id,
@@ -279,8 +296,50 @@ class TelegramApi:
         )
         return message
 
+    def _admit(self, bot: FakeBot, chat_id: int) -> None:
+        """What Telegram checks before anything is written into a chat, its limit for groups included."""
+        if chat_id in bot.moved:
+            raise ApiError(
+                400,
+                "Bad Request: group chat was upgraded to a supergroup chat",
+                migrate_to_chat_id=bot.moved[chat_id],
+            )
+        if chat_id in bot.blocked:
+            raise ApiError(403, "Forbidden: bot was blocked by the user")
+        if chat_id in bot.silenced:
+            raise ApiError(400, "Bad Request: not enough rights to send text messages to the chat")
+        if chat_id > 0:
+            return
+        now = time.monotonic()
+        recent = [at for at in bot.writes.get(chat_id, []) if at > now - GROUP_WINDOW_S]
+        if len(recent) >= GROUP_LIMIT:
+            bot.floods += 1
+            wait_s = int(recent[0] + GROUP_WINDOW_S - now) + 1
+            raise ApiError(429, f"Too Many Requests: retry after {wait_s}", retry_after=wait_s)
+        bot.writes[chat_id] = [*recent, now]
+
+    def _edit_markup(self, bot: FakeBot, fields: Json) -> Json:
+        key = int(fields["chat_id"]), int(fields["message_id"])
+        self._admit(bot, key[0])
+        message = bot.messages.get(key)
+        if message is None:
+            raise ApiError(400, "Bad Request: message to edit not found")
+        markup = _checked_markup(fields)
+        if message.get("reply_markup") == markup:
+            raise ApiError(400, "Bad Request: message is not modified")
+        bot.messages[key] = {**message, "reply_markup": markup}
+        return bot.messages[key]
+
+    def _answer_press(self, bot: FakeBot, fields: Json) -> bool:
+        press_id = str(fields["callback_query_id"])
+        if bot.presses.pop(press_id, None) is None:
+            raise ApiError(400, "Bad Request: query is too old and response timeout expired")
+        bot.press_answers.append({"id": press_id, "text": fields.get("text", "")})
+        return True
+
     def _edit_message(self, bot: FakeBot, fields: Json) -> Json:
         key = int(fields["chat_id"]), int(fields["message_id"])
+        self._admit(bot, key[0])
         message = bot.messages.get(key)
         if message is None:
             raise ApiError(400, "Bad Request: message to edit not found")
@@ -292,11 +351,62 @@ class TelegramApi:
                 " exactly the same as a current content and reply markup of the message",
             )
         message = {**message, "text": shown, "edit_date": int(time.time())}
+        message.pop("reply_markup", None)
+        if "reply_markup" in fields:
+            message["reply_markup"] = _checked_markup(fields)
         bot.messages[key] = message
         bot.edits.append(
             {"chat_id": key[0], "message_id": key[1], "at": time.time(), "text": shown, "fields": fields}
         )
         return message
+
+    def _press(self, bot: FakeBot, given: Json) -> str:
+        """Somebody presses the button with that label or data; the query is answered once, or never."""
+        message = bot.messages[given["chat_id"], given["message_id"]]
+        buttons = [each for row in message.get("reply_markup", {}).get("inline_keyboard", []) for each in row]
+        data = given.get("data") or next(
+            each["callback_data"] for each in buttons if given["label"] in each["text"]
+        )
+        press_id = f"press-{bot.next_update_id}"
+        if not given.get("too_late"):
+            bot.presses[press_id] = given
+        if given.get("inaccessible"):
+            message = {"chat": message["chat"], "message_id": message["message_id"], "date": 0}
+        bot.push(
+            "callback_query",
+            {
+                "id": press_id,
+                "from": {"id": given.get("user_id", given["chat_id"]), "is_bot": False, "first_name": "U"},
+                "message": message,
+                "chat_instance": "1",
+                "data": data,
+            },
+        )
+        return press_id
+
+    def _change_group(self, bot: FakeBot, operation: str, given: Json) -> None:
+        """`told` False: the bot gets no update of it, and learns it when it writes."""
+        if operation == "sees_groups":
+            bot.sees_groups = bool(given["on"])
+            return
+        chat_id, told = given["chat_id"], given.get("told", True)
+        if operation == "migrate":
+            bot.moved[chat_id] = given["new_chat_id"]
+            sender = {"id": given.get("user_id", 1), "is_bot": False, "first_name": "U"}
+            group = {"id": chat_id, "type": "group", "title": "G"}
+            if told:
+                message = bot.new_message(group, sender, migrate_to_chat_id=given["new_chat_id"])
+                bot.push("message", message)
+            return
+        member: Json = {"status": "member", "user": bot.user}
+        if given["may_write"]:
+            bot.silenced.discard(chat_id)
+        else:
+            bot.silenced.add(chat_id)
+            member |= {"status": "restricted", "can_send_messages": False}
+        if told:
+            chat = {"id": chat_id, "type": "supergroup", "title": "G"}
+            bot.push("my_chat_member", {"chat": chat, "date": 1, "new_chat_member": member})
 
     async def _handle_control(self, request: web.Request) -> web.Response:
         operation, given = request.match_info["operation"], await request.json()
@@ -333,14 +443,24 @@ class TelegramApi:
     def _control_bot(self, bot: FakeBot, operation: str, given: Json) -> web.Response:
         match operation:
             case "message":
-                chat = {"id": given["chat_id"], "type": given.get("chat_type", "private"), "first_name": "U"}
+                kind = "private" if given["chat_id"] > 0 else "supergroup"
+                chat = {"id": given["chat_id"], "type": given.get("chat_type", kind), "first_name": "U"}
                 sender = {
                     "id": given.get("user_id", given["chat_id"]),
-                    "is_bot": False,
+                    "is_bot": given.get("is_bot", False),
                     "first_name": given.get("first_name", "U"),
                 }
+                if "replies_to" in given:
+                    replied = bot.messages[given["chat_id"], given["replies_to"]]
+                    given["content"]["reply_to_message"] = replied
                 message = bot.new_message(chat, sender, **given["content"])
-                return _json({"update_id": bot.push(given.get("kind", "message"), message)})
+                update_id = bot.push(given.get("kind", "message"), message)
+                return _json({"update_id": update_id, "message_id": message["message_id"]})
+            case "press":
+                return _json({"press_id": self._press(bot, given)})
+            case "migrate" | "rights" | "sees_groups":
+                self._change_group(bot, operation, given)
+                return _json({})
             case "raw":
                 bot.updates.append(given["update"])
                 bot.arrived.set()
@@ -364,6 +484,8 @@ class TelegramApi:
                         "actions": bot.actions,
                         "commands": bot.commands,
                         "webhook": bot.webhook,
+                        "press_answers": bot.press_answers,
+                        "floods": bot.floods,
                         "polling": bot.poll is not None,
                         "calls": [
                             {"method": call["method"], "at": call["at"], "fields": call["fields"]}
@@ -427,6 +549,17 @@ class TelegramControl:
 
     def release(self) -> None:
         self.control("release")
+
+    def press(self, token: str, chat_id: int, message_id: int, **more: Any) -> str:
+        """Somebody presses the button with that `label`, or with that `data`; returns the query's id."""
+        return str(
+            self.control("press", token=token, chat_id=chat_id, message_id=message_id, **more)["press_id"]
+        )
+
+    def last_message(self, token: str, chat_id: int) -> Json:
+        """The latest message of a chat, whoever wrote it."""
+        message: Json = self.control("messages", token=token, chat_id=chat_id)["messages"][-1]
+        return message
 
     def state(self, token: str) -> Json:
         return self.control("state", token=token)
@@ -543,6 +676,15 @@ def shown_text(fields: Json) -> str:
     if len(given.encode("utf-16-le")) // 2 > MESSAGE_LIMIT:
         raise ApiError(400, "Bad Request: message is too long")
     return given
+
+
+def _checked_markup(fields: Json) -> Json:
+    markup: Json = fields.get("reply_markup") or {}
+    for row in markup.get("inline_keyboard", []):
+        for button in row:
+            if not 1 <= len(button["callback_data"].encode()) <= CALLBACK_LIMIT_BYTES:
+                raise ApiError(400, "Bad Request: BUTTON_DATA_INVALID")
+    return markup
 
 
 def _json(body: Json, status: int = 200) -> web.Response:

@@ -83,6 +83,7 @@ def test_the_command_menu_is_set_and_every_command_answers(
         "ask",
         "stats",
         "clear",
+        "forget",
     }
     for chat_id, command in enumerate(
         ("/start", "/help", "/ask", "/stats", "/nonsense", "/ask@bot1_bot why?"), 100
@@ -110,8 +111,8 @@ def test_what_is_no_text_gets_one_friendly_sentence(house: BotHouse, telegram: F
     assert wait_for_sends(telegram, 2) == [wording.ONLY_TEXT] * 2
 
 
-def test_groups_and_edits_are_left_alone_and_recorded(house: BotHouse, telegram: FakeTelegram) -> None:
-    telegram.text(TOKEN, -100, "hello group", chat_type="supergroup")
+def test_edits_and_what_is_no_message_are_left_alone(house: BotHouse, telegram: FakeTelegram) -> None:
+    telegram.message(TOKEN, CHAT, {"text": "edited"}, kind="edited_message")
     telegram.control(
         "raw",
         token=TOKEN,
@@ -120,8 +121,9 @@ def test_groups_and_edits_are_left_alone_and_recorded(house: BotHouse, telegram:
             "message": {"odd": True},
         },
     )
-    wait_until(lambda: house.inbox_statuses() == {"dropped": 2})
-    assert telegram.sends(TOKEN) == []
+    telegram.text(TOKEN, CHAT, "and now?")
+    assert wait_for_sends(telegram, 1) == ["Answer to: and now?"]
+    wait_until(lambda: house.inbox_statuses() == {"done": 1})
 
 
 def test_an_update_that_no_library_can_read_does_not_stop_the_next(

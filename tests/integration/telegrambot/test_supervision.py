@@ -16,6 +16,8 @@ from roost.clock import SystemClock
 from roost.domain.bots import BotChange, Desired, Status
 from roost.services import supervisor as supervision
 from roost.storage.secrets import Cipher
+from roost.telegrambot import wording
+from roost.telegrambot.formatting import to_plain
 from tests.fakes.bot_house import (
     OWNER,
     SECRET_KEY,
@@ -270,7 +272,7 @@ def test_a_stop_lets_the_sends_on_their_way_arrive(tmp_path: Path, telegram: Fak
         assert house.inbox.ambiguous_sends_total == 0
 
 
-def test_chats_that_are_not_allowed_get_nothing(tmp_path: Path, telegram: FakeTelegram) -> None:
+def test_chats_that_are_not_allowed_get_no_answer(tmp_path: Path, telegram: FakeTelegram) -> None:
     telegram.add(TOKEN)
     with bot_house(tmp_path, telegram.url) as house:
         bot_id = house.add_bot(1).bot.id
@@ -278,8 +280,9 @@ def test_chats_that_are_not_allowed_get_nothing(tmp_path: Path, telegram: FakeTe
         house.wait_for_status(bot_id, Status.RUNNING)
         telegram.text(TOKEN, 7, "let me in")
         telegram.text(TOKEN, 8, "hello")
-        wait_until(lambda: house.inbox_statuses() == {"dropped": 1, "done": 1})
-        assert [send["chat_id"] for send in telegram.state(TOKEN)["sends"]] == [8]
+        wait_until(lambda: house.inbox_statuses() == {"done": 2})
+        assert telegram.sends(TOKEN, 8) == ["Answer to: hello"]
+        assert telegram.sends(TOKEN, 7) == [to_plain(wording.not_allowed(7))]
 
 
 def _set_prompt(house: BotHouse, bot_id: str, prompt: str, db: Connection) -> None:

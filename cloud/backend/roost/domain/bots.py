@@ -33,7 +33,11 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class BotIdentity:
-    """Who the platform says a token belongs to. `handle` is without the @."""
+    """Who the platform says a token belongs to. `handle` is without the @.
+
+    `platform_bot_id` stands for the bot whatever its token: the user's id on Telegram, the application's on
+    Discord.
+    """
 
     platform_bot_id: str
     name: str
@@ -62,6 +66,27 @@ class Bot:
     transport: str
     created_at: datetime
     updated_at: datetime
+
+
+INVITE_PERMISSIONS = (
+    1 << 10  # view channels
+    | 1 << 11  # send messages
+    | 1 << 38  # send messages in threads
+    | 1 << 14  # embed links
+    | 1 << 16  # read message history: what was said while the bot was away
+    | 1 << 6  # add reactions
+)
+"""Source: https://discord.com/developers/docs/topics/permissions"""
+
+
+def invite_url(bot: Bot) -> str | None:
+    """Where somebody adds a Discord bot to a server, with what it needs there; None for other platforms."""
+    if bot.platform is not Platform.DISCORD:
+        return None
+    return (
+        f"https://discord.com/oauth2/authorize?client_id={bot.platform_bot_id}"
+        f"&scope=bot+applications.commands&permissions={INVITE_PERMISSIONS}"
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +163,9 @@ class BotChange:
 class BotView:
     """A bot as people see it: what is stored of it beside what is observed. `uptime_s` is None unless it
     runs.
+
+    `privacy_mode`: in groups it is shown only what is meant for it; None until the platform has said so.
+    `tokens_limit` None: no limit.
     """
 
     bot: Bot
@@ -146,7 +174,18 @@ class BotView:
     since: datetime
     uptime_s: int | None
     last_contact_at: datetime | None
+    last_message_at: datetime | None
     messages_today: int
+    tokens_today: int
+    tokens_limit: int | None
+    privacy_mode: bool | None
+
+    @property
+    def deep_link(self) -> str | None:
+        """The address that opens a chat with the bot; None where a platform has none."""
+        if self.bot.platform is Platform.TELEGRAM and self.bot.handle:
+            return f"https://t.me/{self.bot.handle}"
+        return None
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,6 +67,10 @@ class Inbox:
         with self._database.read() as db:
             return chat.chat_stats(db, bot_id, chat_key)
 
+    def new_answer_id(self) -> str:
+        """For an answer that its own replies name, in their buttons."""
+        return self._ids.new()
+
     def record_answer(
         self,
         bot_id: str,
@@ -77,9 +81,12 @@ class Inbox:
         payloads: Sequence[str],
         *,
         opened: bool,
+        answer_id: str | None = None,
     ) -> None:
         """Stores the answer, what to send for it, and the conversation. `opened`: the first part is sent
-        next.
+        next. `answer_id` is fresh, of `new_answer_id`, where the replies themselves name the answer.
+
+        Raises NotFound (`forgotten`) when the person has had the question deleted meanwhile.
         """
         now = self._clock.now()
         exchange = chat.Exchange(
@@ -88,11 +95,12 @@ class Inbox:
             chat_key=entry.update.chat_key,
             thread_id=self._ids.new(),
             question_id=self._ids.new(),
-            answer_id=self._ids.new(),
+            answer_id=answer_id or self._ids.new(),
             question=question,
             answer=answer,
             asked_at=parse_timestamp(entry.received_at),
             answered_at=now,
+            person=entry.update.person or None,
         )
         gap_id = self._ids.new()
         update_id = entry.update.update_id
@@ -143,6 +151,25 @@ class Inbox:
 
     def set_stream_message(self, bot_id: str, update_id: int, message_id: int | None) -> None:
         self._database.write(lambda db: store.set_stream_message(db, bot_id, update_id, message_id))
+
+    def move_chat(self, bot_id: str, old: str, new: str) -> None:
+        """The platform calls a chat by a new id; its conversations go on under that. May be repeated."""
+        self._database.write(lambda db: store.move_chat(db, bot_id, old, new))
+
+    def moved_chats(self, bot_id: str) -> dict[str, str]:
+        """New ids of chats by their old ones."""
+        with self._database.read() as db:
+            return store.moved_chats(db, bot_id)
+
+    def tell_once(self, bot_id: str, chat_id: str, what: str) -> bool:
+        """True the first time only, over restarts too: what is said once may be said now."""
+        now = self._clock.now()
+        return self._database.write(lambda db: store.tell_once(db, bot_id, chat_id, what, now))
+
+    def last_messages(self, bot_ids: Sequence[str]) -> dict[str, datetime]:
+        """When people last wrote to bots, by bot id; bots nobody wrote to are absent."""
+        with self._database.read() as db:
+            return store.last_received(db, bot_ids)
 
     def messages_today(self, bot_ids: Sequence[str]) -> dict[str, int]:
         """Messages received since midnight UTC, by bot id."""

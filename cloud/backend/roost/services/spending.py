@@ -4,14 +4,20 @@ that says so.
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
+from typing import TYPE_CHECKING
 
 from roost.clock import Clock
 from roost.domain.answers import Question
 from roost.errors import LimitReached
 from roost.storage import daily_use
 from roost.storage.database import Database
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
 
 # Web questions that are about no bot share one allowance of tokens.
 NO_BOT = "web"
@@ -30,6 +36,16 @@ class Reservation:
     at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class DayUse:
+    """What was used today, and the limits; a limit of None is none."""
+
+    questions: int
+    questions_limit: int | None
+    tokens: int
+    tokens_limit: int | None
+
+
 class Spending:
     """Counts written answers a person and tokens a bot, by days in UTC. None: no limit."""
 
@@ -40,15 +56,50 @@ class Spending:
         self._clock = clock
         self._questions_per_person = questions_per_person
         self._tokens_per_bot = tokens_per_bot
+        self._lock = threading.Lock()
+        # What people who had their record deleted had used that day: deleting is no way round the limit.
+        self._carried: dict[tuple[date, str], int] = {}
+
+    @property
+    def tokens_limit(self) -> int | None:
+        """Tokens a bot may use a day."""
+        return self._tokens_per_bot
+
+    def today(self, person: str, bot_id: str) -> DayUse:
+        now = self._clock.now()
+        with self._database.read() as db:
+            questions = daily_use.used(db, now, "questions", person)
+            tokens = daily_use.used(db, now, "tokens", bot_id)
+        questions += self._carried_of(now, person)
+        return DayUse(questions, self._questions_per_person, tokens, self._tokens_per_bot)
+
+    def tokens_today(self, bot_ids: Sequence[str]) -> dict[str, int]:
+        """Tokens used since midnight UTC, by bot id."""
+        now = self._clock.now()
+        with self._database.read() as db:
+            return {bot_id: daily_use.used(db, now, "tokens", bot_id) for bot_id in bot_ids}
+
+    def forget(self, person: str) -> None:
+        """Deletes the person's counters. What was used today still counts, in memory only."""
+        now = self._clock.now()
+        used = self._database.write(lambda db: _taken(db, now, person))
+        with self._lock:
+            self._carried = {key: amount for key, amount in self._carried.items() if key[0] == now.date()}
+            if used:
+                key = (now.date(), person)
+                self._carried[key] = self._carried.get(key, 0) + used
 
     def reserve(self, question: Question) -> Reservation:
         """Counts one written answer. Raises LimitReached, with the sentence for the person, when
         today's are used up.
         """
         place = Reservation(question.person, question.settings.bot_id or NO_BOT, self._clock.now())
+        questions_left = self._questions_per_person
+        if questions_left is not None:
+            questions_left -= self._carried_of(place.at, place.person)
         reached = self._database.write(
             lambda db: daily_use.reserve(
-                db, place.at, place.person, place.bot, self._questions_per_person, self._tokens_per_bot
+                db, place.at, place.person, place.bot, questions_left, self._tokens_per_bot
             )
         )
         if reached is not None:
@@ -63,3 +114,13 @@ class Spending:
     def release(self, place: Reservation) -> None:
         """No written answer came of it."""
         self._database.write(lambda db: daily_use.add(db, place.at, "questions", place.person, -1))
+
+    def _carried_of(self, at: datetime, person: str) -> int:
+        with self._lock:
+            return self._carried.get((at.date(), person), 0)
+
+
+def _taken(db: Connection, at: datetime, person: str) -> int:
+    used = daily_use.used(db, at, "questions", person)
+    daily_use.forget(db, person)
+    return used

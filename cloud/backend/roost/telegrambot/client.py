@@ -35,6 +35,7 @@ SENDS_AT_ONCE = 32
 KEPT_OPEN_S = 30.0
 
 WEBHOOK_IS_SET = "webhook_is_set"
+NO_BOT_API = "no_bot_api"
 TOKEN_REFUSED = "token_refused"  # noqa: S105 - the name of a state
 
 
@@ -46,6 +47,14 @@ class TooManyRequests(TelegramError):
     def __init__(self, retry_after_s: float) -> None:
         super().__init__(f"Too many requests; Telegram asks to wait {retry_after_s:g} s")
         self.retry_after_s = retry_after_s
+
+
+class NoBotApi(TelegramError):
+    """What answers at the address is not Telegram's Bot API, or not at this path: no word about the token."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__(f"No Bot API answers there (HTTP {status})")
+        self.status = status
 
 
 class _Request(HTTPXRequest):
@@ -64,6 +73,9 @@ class _Request(HTTPXRequest):
         )
         if status in (420, 429):
             raise TooManyRequests(_retry_after_s(payload))
+        if status == 404 or (status in (401, 403) and not _is_bot_api(payload)):
+            # The library takes a 404 for a refused token. Telegram answers 401 for one of the right form.
+            raise NoBotApi(status)
         return status, payload
 
 
@@ -106,6 +118,12 @@ def translate(error: TelegramError) -> RemoteError:
         return RemoteRejected(
             "Telegram refuses the token. Copy the bot's token again from @BotFather and paste it here.",
             code=TOKEN_REFUSED,
+        )
+    if isinstance(error, NoBotApi):
+        return RemoteUnreachable(
+            f"The address of Telegram's Bot API answers with HTTP {error.status}, as if there were none."
+            " Check TELEGRAM_API_BASE_URL: it ends before /bot. Trying again.",
+            code=NO_BOT_API,
         )
     if isinstance(error, Conflict):
         if "webhook" in error.message.lower():
@@ -151,6 +169,13 @@ def _request(pool_size: int) -> _Request:
 @cache
 def _tls_context() -> Any:
     return httpx.create_ssl_context(trust_env=False)
+
+
+def _is_bot_api(payload: bytes) -> bool:
+    try:
+        return "error_code" in json.loads(payload)
+    except (ValueError, TypeError):
+        return False
 
 
 def _retry_after_s(payload: bytes) -> float:

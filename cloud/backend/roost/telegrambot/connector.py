@@ -8,9 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 from roost.clock import Clock
 from roost.domain.bots import BotCredentials
-from roost.services.bot_logs import BotLogs
-from roost.services.inbox import Inbox
-from roost.services.ports import Answerer, BotConnection
+from roost.services.bot_services import BotServices
+from roost.services.ports import BotConnection
 
 STORAGE_CALLS_AT_ONCE = 24
 
@@ -19,18 +18,10 @@ class TelegramConnector:
     """`api_base_url` is without `/bot`; `chance` gives random numbers in 0..1."""
 
     def __init__(
-        self,
-        api_base_url: str,
-        inbox: Inbox,
-        answerer: Answerer,
-        logs: BotLogs,
-        clock: Clock,
-        chance: Callable[[], float],
+        self, api_base_url: str, services: BotServices, clock: Clock, chance: Callable[[], float]
     ) -> None:
         self._api_base_url = api_base_url
-        self._inbox = inbox
-        self._answerer = answerer
-        self._logs = logs
+        self._services = services
         self._clock = clock
         self._chance = chance
         self._storage = ThreadPoolExecutor(STORAGE_CALLS_AT_ONCE, thread_name_prefix="bot-storage")
@@ -44,9 +35,7 @@ class TelegramConnector:
         return TelegramConnection(
             credentials,
             make_client(credentials.token, self._api_base_url),
-            self._inbox,
-            self._answerer,
-            self._logs,
+            self._services,
             self._storage,
             self._clock,
             self._chance,

@@ -5,11 +5,11 @@ seldom.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import Executor
 from typing import Any, ParamSpec, TypeVar
 
-from telegram import LinkPreviewOptions
+from telegram import InlineKeyboardButton, InlineKeyboardMarkup, LinkPreviewOptions
 from telegram.constants import ParseMode
 from telegram.error import BadRequest, ChatMigrated, Forbidden, InvalidToken, TelegramError
 
@@ -20,16 +20,23 @@ from roost.storage.inbox import InboxEntry, Reply
 from roost.telegrambot.client import TelegramClient, TooManyRequests, not_sent
 from roost.telegrambot.formatting import Part
 from roost.telegrambot.pacing import ChatPacing
+from roost.telegrambot.place import Place
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 RETRY = Backoff(first_s=0.5, cap_s=5.0)
+UNWRITABLE_REMEMBERED = 1_000
+UNWRITABLE_S = 600.0
+"""How long a chat that the bot may not write to is left alone, unless Telegram tells of new rights."""
 NO_PREVIEW = LinkPreviewOptions(is_disabled=True)
 
 
 class Delivery:
-    """One bot's sends. `storage` runs what waits for a commit; `chance` gives random numbers in 0..1."""
+    """One bot's sends. `storage` runs what waits for a commit; `chance` gives random numbers in 0..1.
+
+    `moved(old, new)` is told when a group turns out to have become a supergroup.
+    """
 
     def __init__(
         self,
@@ -40,6 +47,8 @@ class Delivery:
         storage: Executor,
         chance: Callable[[], float],
         note: Callable[[str, str], None],
+        moved: Callable[[int, int], Awaitable[None]],
+        monotonic_s: Callable[[], float],
     ) -> None:
         self._bot_id = bot_id
         self._client = client
@@ -48,21 +57,34 @@ class Delivery:
         self._storage = storage
         self._chance = chance
         self._note = note
+        self._moved = moved
+        self._monotonic_s = monotonic_s
+        self._unwritable_until_s: dict[int, float] = {}
         self._in_flight: set[asyncio.Task[None]] = set()
 
     async def stored(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Runs a call that waits for storage without holding up the loop."""
         return await asyncio.get_running_loop().run_in_executor(self._storage, lambda: call(*args, **kwargs))
 
-    async def send_again(self, entry: InboxEntry, chat_id: int) -> None:
+    def may_write(self, chat_id: int) -> bool:
+        """False for a while after the chat refused the bot."""
+        return self._unwritable_until_s.get(chat_id, 0.0) <= self._monotonic_s()
+
+    def rights_changed(self, chat_id: int, *, may_write: bool) -> None:
+        """Telegram's word on what the bot may do in a chat."""
+        self._unwritable_until_s.pop(chat_id, None)
+        if not may_write:
+            self._leave_alone(chat_id)
+
+    async def send_again(self, entry: InboxEntry, place: Place) -> None:
         """Sends what an earlier start stored; what it had opened may have arrived, and is counted."""
         replies = await self.stored(self._inbox.replies, self._bot_id, entry.update.update_id)
         for reply in replies:
             if reply.opened and not reply.sent and entry.stream_message_id is None:
-                self._count_ambiguous(chat_id)
-        await self.send(entry, chat_id, replies)
+                self._count_ambiguous(place.chat_id)
+        await self.send(entry, place, replies)
 
-    async def send(self, entry: InboxEntry, chat_id: int, replies: Sequence[Reply]) -> None:
+    async def send(self, entry: InboxEntry, place: Place, replies: Sequence[Reply]) -> None:
         """Sends every part that is not sent, in order, for as long as it takes.
 
         Ends early when the chat does not want it (recorded), and when the token is refused (left to be sent
@@ -78,16 +100,16 @@ class Delivery:
             edited = entry.stream_message_id if reply.part == 0 else None
             last = reply is unsent[-1]
             # A task of its own, which `finish` waits for: a send that is cut off would have to be sent again.
-            sending = asyncio.ensure_future(self._send_and_mark(update_id, chat_id, reply, edited, last=last))
+            sending = asyncio.ensure_future(self._send_and_mark(update_id, place, reply, edited, last=last))
             self._in_flight.add(sending)
             sending.add_done_callback(self._sent)
             try:
                 await asyncio.shield(sending)
             except InvalidToken:
                 return
-            except (BadRequest, Forbidden, ChatMigrated) as error:
+            except (BadRequest, Forbidden) as error:
                 reason = redact(error.message)
-                self._note("warning", f"Chat {chat_id} cannot be written to: {reason}")
+                self._refused(place.chat_id, error, reason)
                 await self.stored(self._inbox.drop, self._bot_id, update_id, reason)
                 return
 
@@ -105,26 +127,29 @@ class Delivery:
             sending.exception()
 
     async def _send_and_mark(
-        self, update_id: int, chat_id: int, reply: Reply, edited: int | None, *, last: bool
+        self, update_id: int, place: Place, reply: Reply, edited: int | None, *, last: bool
     ) -> None:
-        await self._send_part(update_id, chat_id, reply, edited)
+        await self._send_part(update_id, place, reply, edited)
         await self.stored(self._inbox.mark_sent, self._bot_id, update_id, reply.part, last=last)
 
-    async def _send_part(self, update_id: int, chat_id: int, reply: Reply, edited: int | None) -> None:
+    async def _send_part(self, update_id: int, place: Place, reply: Reply, edited: int | None) -> None:
         part, opened, plain, failures = Part.from_json(reply.payload), reply.opened, False, 0
         while True:
-            await self._wait_for_turn(chat_id)
-            if not opened:
-                await self.stored(self._inbox.open_reply, self._bot_id, update_id, reply.part)
-                opened = True
-            self._pacing.wrote(chat_id)
+            async with self._pacing.turn(place.chat_id):
+                if not opened:
+                    await self.stored(self._inbox.open_reply, self._bot_id, update_id, reply.part)
+                    opened = True
+                self._pacing.wrote(place.chat_id)
             try:
-                await self._write(chat_id, part, plain=plain, edited=edited)
+                await self._write(place, part, plain=plain, edited=edited)
             except TooManyRequests as error:
-                self._pacing.hold(chat_id, error.retry_after_s)
+                self._pacing.hold(place.chat_id, error.retry_after_s)
                 self._note("warning", f"Telegram asks to wait {error.retry_after_s:g} s.")
                 await self.stored(self._inbox.take_back_reply, self._bot_id, update_id, reply.part)
                 opened = False
+            except ChatMigrated as error:
+                await self._moved(place.chat_id, error.new_chat_id)
+                place, edited = place.moved(error.new_chat_id), None
             except BadRequest as error:
                 if edited is not None and _is_gone(error):
                     edited = None
@@ -132,37 +157,53 @@ class Delivery:
                     plain = True
                 else:
                     raise
-                self._pacing.hold(chat_id, 0)
-            except (Forbidden, InvalidToken, ChatMigrated):
+            except (Forbidden, InvalidToken):
                 raise
             except TelegramError as error:
                 failures += 1
                 if edited is None and not not_sent(error):
-                    self._count_ambiguous(chat_id)
+                    self._count_ambiguous(place.chat_id)
                 await asyncio.sleep(RETRY.delay_s(failures, self._chance()))
             else:
+                self._unwritable_until_s.pop(place.chat_id, None)
                 return
 
-    async def _wait_for_turn(self, chat_id: int) -> None:
-        wait_s = self._pacing.wait_s(chat_id)
-        while wait_s > 0:
-            await asyncio.sleep(wait_s)
-            wait_s = self._pacing.wait_s(chat_id)
-
-    async def _write(self, chat_id: int, part: Part, *, plain: bool, edited: int | None) -> None:
+    async def _write(self, place: Place, part: Part, *, plain: bool, edited: int | None) -> None:
         body: dict[str, Any] = {
             "text": part.plain if plain else part.html,
             "parse_mode": None if plain else ParseMode.HTML,
             "link_preview_options": NO_PREVIEW,
+            "reply_markup": keyboard(part.buttons),
         }
         if edited is None:
-            await self._client.send_message(chat_id, **body)
+            await self._client.send_message(**place.of_send(), **body)
             return
         try:
-            await self._client.edit_message_text(chat_id=chat_id, message_id=edited, **body)
+            await self._client.edit_message_text(chat_id=place.chat_id, message_id=edited, **body)
         except BadRequest as error:
             if "not modified" not in error.message.lower():
                 raise
+
+    def _refused(self, chat_id: int, error: BadRequest | Forbidden, reason: str) -> None:
+        """Said once for each chat, until the bot may write there again."""
+        if not _is_about_rights(error):
+            self._note("warning", f"A message to chat {chat_id} is refused: {reason}")
+            return
+        if chat_id not in self._unwritable_until_s:
+            self._note(
+                "warning",
+                f"Chat {chat_id} cannot be written to: {reason}. What is asked there stays unanswered"
+                " until the bot may write again.",
+            )
+        self._leave_alone(chat_id)
+
+    def _leave_alone(self, chat_id: int) -> None:
+        now_s = self._monotonic_s()
+        if len(self._unwritable_until_s) >= UNWRITABLE_REMEMBERED:
+            self._unwritable_until_s = {
+                chat: until_s for chat, until_s in self._unwritable_until_s.items() if until_s > now_s
+            }
+        self._unwritable_until_s[chat_id] = now_s + UNWRITABLE_S
 
     def _count_ambiguous(self, chat_id: int) -> None:
         self._inbox.count_ambiguous_send()
@@ -179,3 +220,19 @@ def _is_about_entities(error: BadRequest) -> bool:
 def _is_gone(error: BadRequest) -> bool:
     words = error.message.lower()
     return "to edit not found" in words or "can't be edited" in words
+
+
+def _is_about_rights(error: BadRequest | Forbidden) -> bool:
+    words = error.message.lower()
+    return isinstance(error, Forbidden) or any(
+        sign in words for sign in ("rights", "write_forbidden", "chat_restricted", "chat not found")
+    )
+
+
+def keyboard(buttons: Sequence[tuple[str, str]]) -> InlineKeyboardMarkup | None:
+    """One row of buttons; each is its label and an id of up to 64 bytes."""
+    if not buttons:
+        return None
+    return InlineKeyboardMarkup(
+        [[InlineKeyboardButton(label, callback_data=data) for label, data in buttons]]
+    )

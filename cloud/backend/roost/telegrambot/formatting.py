@@ -9,7 +9,7 @@ import html
 import json
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
 from roost.domain.answers import Answer, Citation
@@ -40,18 +40,29 @@ _ESCAPED = re.compile(r"\\([\\`*_{}\[\]()#+.!>~|-])")
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One message: as Telegram HTML, and as plain text for when Telegram refuses the former."""
+    """One message: as Telegram HTML, and as plain text for when Telegram refuses the former.
+
+    A button is its label and what Telegram sends back when it is pressed: an id, of up to 64 bytes.
+    """
 
     html: str
     plain: str
+    buttons: tuple[tuple[str, str], ...] = ()
 
     def to_json(self) -> str:
-        return json.dumps({"html": self.html, "plain": self.plain}, ensure_ascii=False)
+        fields = {"html": self.html, "plain": self.plain, "buttons": self.buttons}
+        return json.dumps(fields, ensure_ascii=False)
 
     @classmethod
     def from_json(cls, stored: str) -> Part:
         fields = json.loads(stored)
-        return cls(fields["html"], fields["plain"])
+        buttons = tuple((str(label), str(data)) for label, data in fields.get("buttons", ()))
+        return cls(fields["html"], fields["plain"], buttons)
+
+
+def with_buttons(made: Sequence[Part], buttons: tuple[tuple[str, str], ...]) -> list[Part]:
+    """The buttons stand under the last message."""
+    return [*made[:-1], replace(made[-1], buttons=buttons)]
 
 
 def answer_parts(answer: Answer) -> list[Part]:

@@ -2,31 +2,25 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 
-from telegram.error import BadRequest, TelegramError
+from telegram.error import BadRequest, ChatMigrated, Forbidden, TelegramError
 
-from roost.domain.answers import (
-    Answer,
-    AnswerEvent,
-    Citation,
-    Finished,
-    SourcesFound,
-    TextAdded,
-    TextReplaced,
-)
+from roost.domain.answers import Answer, Citation
+from roost.services.answer_stream import AnswerEvents, follow
 from roost.services.inbox import Inbox
 from roost.storage.inbox import InboxEntry
 from roost.telegrambot.client import TelegramClient, TooManyRequests, not_sent
 from roost.telegrambot.delivery import NO_PREVIEW, Delivery
 from roost.telegrambot.formatting import to_plain
 from roost.telegrambot.pacing import ChatPacing
+from roost.telegrambot.place import Place
 
 FIRST_AFTER_S = 1.5
 ENOUGH_TEXT = 200
 ENOUGH_TEXT_AFTER_S = 0.7
+LOCKED_LOOK_S = 0.25
 SHOWN_LIMIT = 1_900
 """In characters, so that the text fits one message even if each takes two of Telegram's units."""
 
@@ -35,22 +29,24 @@ class GrowingMessage:
     """Shows one answer. Telegram learns of a message only after the inbox knows that it is sent.
 
     Its message id is stored as soon as it is known: after a kill the same message is edited, not a second
-    sent.
+    sent. `under_way` counts the answers being made for the chat, this one included.
     """
 
     def __init__(
         self,
         bot_id: str,
         entry: InboxEntry,
-        chat_id: int,
+        place: Place,
         client: TelegramClient,
         inbox: Inbox,
         delivery: Delivery,
         pacing: ChatPacing,
         monotonic_s: Callable[[], float],
+        under_way: Callable[[], int],
     ) -> None:
         self._bot_id = bot_id
-        self._chat_id = chat_id
+        self._place = place
+        self._under_way = under_way
         self._client = client
         self._inbox = inbox
         self._delivery = delivery
@@ -61,31 +57,12 @@ class GrowingMessage:
         self.entry = entry
         """The update with what is known of the message by now."""
 
-    async def follow(self, events: asyncio.Queue[AnswerEvent | Exception]) -> Answer:
+    async def follow(self, events: AnswerEvents) -> Answer:
         """Shows the text as it comes, and returns the finished answer, which is not shown yet. Raises what
-        the
-        answering raised."""
-        text, citations = "", tuple[Citation, ...]()
+        the answering raised.
+        """
         began_s = self._monotonic_s()
-        while True:
-            try:
-                event = await asyncio.wait_for(events.get(), self._next_look_s(text, began_s))
-            except TimeoutError:
-                await self._show(text, citations)
-                continue
-            match event:
-                case Exception():
-                    raise event
-                case SourcesFound():
-                    citations = event.citations
-                case TextAdded():
-                    text += event.text
-                case TextReplaced():
-                    text = event.text
-                case Finished():
-                    return event.answer
-            if events.empty() and self._next_look_s(text, began_s) == 0:
-                await self._show(text, citations)
+        return await follow(events, lambda text: self._next_look_s(text, began_s), self._show)
 
     def _next_look_s(self, text: str, began_s: float) -> float | None:
         """Seconds until there is something to show; None when only the next event can tell."""
@@ -94,24 +71,30 @@ class GrowingMessage:
         since_s = self._monotonic_s() - began_s
         enough = len(text) >= ENOUGH_TEXT
         first_s = 0.0 if self._shown else (ENOUGH_TEXT_AFTER_S if enough else FIRST_AFTER_S) - since_s
-        return max(0.0, first_s, self._pacing.wait_s(self._chat_id))
+        next_s = max(0.0, first_s, self._pacing.wait_s(self._place.chat_id))
+        if next_s == 0 and not self._pacing.spare(self._place.chat_id, self._under_way()):
+            return None if self._place.chat_id < 0 else LOCKED_LOOK_S
+        return next_s
 
     async def _show(self, text: str, citations: tuple[Citation, ...]) -> None:
+        if not self._pacing.spare(self._place.chat_id, self._under_way()):
+            # Others have written into the group while this was waited for.
+            return
         self._shown = text
         shown = to_plain(text, citations).strip()[:SHOWN_LIMIT].rstrip() + " …"
-        self._pacing.wrote(self._chat_id)
+        self._pacing.wrote(self._place.chat_id)
         try:
             if self.entry.stream_message_id is None:
                 await self._begin(shown)
             else:
                 await self._client.edit_message_text(
                     shown,
-                    chat_id=self._chat_id,
+                    chat_id=self._place.chat_id,
                     message_id=self.entry.stream_message_id,
                     link_preview_options=NO_PREVIEW,
                 )
         except TooManyRequests as error:
-            self._pacing.hold(self._chat_id, error.retry_after_s)
+            self._pacing.hold(self._place.chat_id, error.retry_after_s)
         except BadRequest as error:
             self._gave_up = "not modified" not in error.message.lower()
         except TelegramError:
@@ -122,9 +105,11 @@ class GrowingMessage:
         update_id = self.entry.update.update_id
         await self._delivery.stored(self._inbox.open_stream, self._bot_id, update_id)
         try:
-            message = await self._client.send_message(self._chat_id, shown, link_preview_options=NO_PREVIEW)
+            message = await self._client.send_message(
+                **self._place.of_send(), text=shown, link_preview_options=NO_PREVIEW
+            )
         except TelegramError as error:
-            if isinstance(error, TooManyRequests | BadRequest) or not_sent(error):
+            if isinstance(error, TooManyRequests | BadRequest | Forbidden | ChatMigrated) or not_sent(error):
                 await self._delivery.stored(self._inbox.set_stream_message, self._bot_id, update_id, None)
             else:
                 self._inbox.count_ambiguous_send()

@@ -1,55 +1,91 @@
-"""What a bot says that is not an answer."""
+"""What a bot says on Telegram that is not an answer."""
 
 from __future__ import annotations
 
-import re
-
 from roost.domain.chat import ChatStats
+from roost.domain.chat_wording import (
+    CLEARED,
+    EMPTY_ASK,
+    FAILED,
+    ONLY_TEXT,
+    UNKNOWN_COMMAND,
+    plain_name,
+    stats_text,
+    welcome,
+)
+from roost.services.spending import DayUse
+
+__all__ = ["CLEARED", "EMPTY_ASK", "FAILED", "ONLY_TEXT", "UNKNOWN_COMMAND", "welcome"]
 
 COMMANDS = (
     ("ask", "Ask a question"),
     ("help", "What I can do"),
     ("clear", "Start a fresh conversation"),
     ("stats", "What you have asked so far"),
+    ("forget", "Delete what I know of you"),
     ("start", "Say hello"),
 )
-ONLY_TEXT = "I can only read text. Please type your question."
-EMPTY_ASK = "Type your question after the command, for example: `/ask How do I begin?`"
-CLEARED = "Conversation cleared. Your history is kept; I start fresh."
-UNKNOWN_COMMAND = "I do not know this command. Type /help to see what I can do, or just ask."
-FAILED = "Sorry, something went wrong while I looked for the answer. Please ask again in a moment."
-
-
-def welcome(bot_name: str) -> str:
-    return (
-        f"Hello, I am {_plain(bot_name)}. Ask me anything about our documentation: just type your question,"
-        " and I answer with links to the pages it comes from.\n\nType /help to see what else I can do."
-    )
+EMPTY_MENTION = "Ask me something: write your question beside my name, or reply with my name to a question."
+FORGET = (
+    "Shall I delete everything I have kept of you: your questions, my answers, your thumbs and counters? This"
+    " cannot be undone. Messages that Telegram shows here stay until you delete them yourself."
+)
+FORGET_YES = "Delete it"
+FORGET_NO = "Keep it"
+FORGOTTEN = "Deleted. I know nothing of you any more."
+KEPT = "Nothing was deleted."
+NOT_YOURS = "Only the person who was asked can decide this."
+GONE = "This answer is not kept any more."
+THUMB_UP = "\N{THUMBS UP SIGN}"
+THUMB_DOWN = "\N{THUMBS DOWN SIGN}"
+CHOSEN = "\N{BULLET}"
+THANKS = {
+    "up": "Thank you: noted as helpful. You may change it.",
+    "down": "Thank you: noted as not helpful. You may change it.",
+}
 
 
 def help_text(bot_name: str) -> str:
     return (
-        f"I am {_plain(bot_name)}. Type a question and I answer from the documentation, with numbered"
-        " sources. I remember what we talked about for half an hour, so you can ask follow-up questions.\n\n"
+        f"I am {plain_name(bot_name)}. Type a question and I answer from the documentation, with numbered"
+        " sources. I remember what we talked about for half an hour, so you can ask follow-up questions. In a"
+        " group, mention me or reply to me; everybody has a conversation of their own there.\n\n"
         "/ask question: ask a question\n"
-        "/clear: start a fresh conversation\n"
+        "/clear: start a fresh conversation; what was said stays in your history\n"
         "/stats: what you have asked so far\n"
+        "/forget: delete everything I have kept of you\n"
         "/help: this text"
     )
 
 
-def stats_text(stats: ChatStats) -> str:
-    if not stats.questions or stats.first_at is None:
-        return "You have not asked anything yet. Type a question to begin."
-    asked = "1 question" if stats.questions == 1 else f"{stats.questions} questions"
-    unanswered = (
-        "The documentation answered all of them."
-        if not stats.refused
-        else f"The documentation could not answer {stats.refused} of them."
+def stats(asked: ChatStats, use: DayUse, chat_id: int) -> str:
+    """What was asked here, what is left for today, and the chat's number for whoever sets the bot up."""
+    used = f"Written answers today: {use.questions:,}"
+    if use.questions_limit is not None:
+        used += f" of {use.questions_limit:,}"
+    tokens = f"tokens this bot used today: {use.tokens:,}"
+    if use.tokens_limit is not None:
+        tokens += f" of {use.tokens_limit:,}"
+    return f"{stats_text(asked)}\n\n{used}; {tokens}.\nThis chat's number: `{chat_id}`"
+
+
+def not_allowed(chat_id: int) -> str:
+    return (
+        "I am not set up for this chat. Ask whoever runs me to add its number to my allowed chats:"
+        f" `{chat_id}`"
     )
-    return f"You have asked {asked} since {stats.first_at:%d %B %Y}. {unanswered}"
 
 
-def _plain(name: str) -> str:
-    """A name that markdown does not read as formatting."""
-    return re.sub(r"([\\`*_\[\]()#>~])", r"\\\1", name)
+def privacy_mode(*, on: bool) -> str:
+    """For the bot's log."""
+    if on:
+        return (
+            "Privacy mode is on: in groups Telegram shows this bot only mentions, replies to it and commands,"
+            " which is all it answers. To change that, send /setprivacy to @BotFather, then remove the bot"
+            " from the group and add it again."
+        )
+    return (
+        "Privacy mode is off: in groups Telegram shows this bot every message. It answers, and keeps, only"
+        " mentions, replies to it and commands with its name. To have Telegram show it nothing else, send"
+        " /setprivacy to @BotFather and choose Enable, then remove the bot from the group and add it again."
+    )

@@ -35,6 +35,7 @@ class Bot(Payload):
     has_api_key: bool
     source_ids: list[str] | None
     allowed_chats: list[str] | None
+    invite_url: str | None
     transport: Literal["polling", "webhook"]
     desired: Desired
     status: Status
@@ -42,7 +43,12 @@ class Bot(Payload):
     since: Moment
     uptime_s: int | None
     last_contact_at: Moment | None
+    last_message_at: Moment | None
     messages_today: int
+    tokens_today: int
+    tokens_limit: int | None
+    privacy_mode: bool | None
+    deep_link: str | None
     created_at: Moment
     updated_at: Moment
 
