@@ -3,7 +3,8 @@
 RoostError                 anything we raise on purpose
 ├─ SettingsError           a setting is wrong: refuse to start
 ├─ InvalidInput            the caller sent something unusable
-│  └─ AddressRefused       an address that must not be dialled
+│  ├─ AddressRefused       an address that must not be dialled
+│  └─ TooLarge             more than is taken at once
 ├─ Unauthenticated         nobody is signed in
 ├─ Forbidden               signed in, yet not allowed
 ├─ NotFound                no such thing, or somebody else's
@@ -61,6 +62,10 @@ class InvalidInput(RoostError):
 
 class AddressRefused(InvalidInput):
     default_code = "address_refused"
+
+
+class TooLarge(InvalidInput):
+    default_code = "too_large"
 
 
 class Unauthenticated(RoostError):

@@ -19,23 +19,28 @@ DRAIN_BUDGET_S = 3.0
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One thing to start, or to stop. `budget_s` is how long the others wait for it when stopping."""
+    """One thing to start, or to stop. `budget_s` is how long the others wait for it when stopping.
+
+    `offline` steps are taken too where a command opens the data folder without serving it.
+    """
 
     name: str
     run: Callable[[], None]
     budget_s: float = 2.0
+    offline: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
     """`before_ready` in order, then requests are answered, then `after_ready`. Stopping: `at_once` side by
     side, then, when the
-    last request has ended, `at_last` in order."""
+    last request has ended, `at_last` in order. `for_crawling` is what a crawl needs where nothing is served."""
 
     before_ready: Sequence[Step]
     after_ready: Sequence[Step]
     at_once: Sequence[Step]
     at_last: Sequence[Step]
+    for_crawling: Sequence[Step] = ()
 
 
 NOTHING = Plan((), (), (), ())

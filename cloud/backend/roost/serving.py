@@ -6,6 +6,7 @@ thread.
 
 from __future__ import annotations
 
+import logging
 import resource
 import sys
 import threading
@@ -16,12 +17,17 @@ from roost.clock import SystemClock
 from roost.errors import RoostError
 from roost.lifecycle import Lifecycle, Plan
 from roost.log import configure
+from roost.services.local_key import new_local_secret
 from roost.services.readiness import Readiness, State
 from roost.settings import Settings, read_environment
 from roost.storage.data_folder import DataFolder
+from roost.storage.server_file import ServerAddress, remove_server_file, write_server_file
 from roost.web.front import Front
 from roost.web.server import Server
 from roost.web.static_pages import StaticPages
+from roost.web.tracing import CloudProject, Traced
+
+log = logging.getLogger("roost")
 
 
 def serve() -> int:
@@ -40,12 +46,16 @@ def serve() -> int:
 
     _raise_open_files_limit()
 
+    addresses: list[str] = []
+
     def announce(address: str) -> None:
+        # Before the fork: the worker finds its own address here.
+        addresses.append(address)
         sys.stdout.write(f"Roost is at {address}\n")
         sys.stdout.flush()
 
     try:
-        Server(settings.host, settings.port, lambda: WebProcess(settings), announce).run()
+        Server(settings.host, settings.port, lambda: WebProcess(settings, addresses[-1]), announce).run()
     except SystemExit as ended:
         # gunicorn ends by raising; 0 when it was asked to stop.
         return ended.code if isinstance(ended.code, int) else 1
@@ -55,8 +65,9 @@ def serve() -> int:
 class WebProcess:
     """What runs in gunicorn's one worker (`web.server.Process`)."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, address: str) -> None:
         self._settings = settings
+        self._address = ServerAddress(address, new_local_secret())
         self._readiness = Readiness()
         self._stopping = threading.Event()
         self._front = Front(StaticPages(settings.frontend_dir), settings, self._readiness)
@@ -70,15 +81,24 @@ class WebProcess:
 
     @property
     def wsgi(self) -> Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]:
-        return self._front
+        if not self._settings.on_cloud_run:
+            return self._front
+        project = CloudProject(self._settings.google_cloud_project)
+        project.find()
+        return Traced(self._front, lambda: project.id)
 
     def start(self) -> None:
+        try:
+            write_server_file(self._settings.data_dir, self._address)
+        except OSError as error:
+            log.warning("Commands on this machine will not find the server: %s", error.strerror)
         self._lifecycle.start()
 
     def begin_stop(self) -> None:
         self._lifecycle.begin_stop()
 
     def drained(self) -> None:
+        remove_server_file(self._settings.data_dir)
         self._lifecycle.drained()
 
     def wait_stopped(self, timeout_s: float) -> bool:
@@ -87,7 +107,7 @@ class WebProcess:
     def _build(self) -> Plan:
         from roost.bootstrap import compose
 
-        application, plan = compose(self._settings, self._readiness, self._stopping)
+        application, plan = compose(self._settings, self._readiness, self._address.secret, self._stopping)
         self._front.attach(application)
         return plan
 

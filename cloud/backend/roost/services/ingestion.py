@@ -109,9 +109,13 @@ class Ingestion:
             orphans = pages.sources_with_pages(db) - existing
         for source_id in orphans:
             self._erase(source_id)
+        self.start_on_demand()
+        self._begin(self._schedule, "crawl-schedule")
+
+    def start_on_demand(self) -> None:
+        """As `start`, but crawls only what `crawl_now` asks for."""
         for number in range(self._workers):
             self._begin(self._work, f"crawl-{number + 1}")
-        self._begin(self._schedule, "crawl-schedule")
 
     def stop(self) -> None:
         """Ends all crawls and returns within a second; what is unfinished is crawled at the next start."""

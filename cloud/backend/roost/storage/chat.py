@@ -305,8 +305,8 @@ def finish_answer(db: Connection, message_id: str, answer: Answer, status: Messa
         {
             "id": message_id,
             "text": answer.text,
-            "citations": _citations_json(answer.citations),
-            "nearest": _citations_json(answer.nearest),
+            "citations": citations_json(answer.citations),
+            "nearest": citations_json(answer.nearest),
             "status": status,
             "model": answer.model,
             "refused": int(answer.refused),
@@ -520,7 +520,7 @@ def _message(row: Row[Any]) -> Message:
     )
 
 
-def _citations_json(citations: Iterable[Citation]) -> str:
+def citations_json(citations: Iterable[Citation]) -> str:
     return json.dumps([[each.n, each.title, each.url, each.text] for each in citations], ensure_ascii=False)
 
 

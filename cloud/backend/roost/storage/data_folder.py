@@ -10,10 +10,12 @@ from types import TracebackType
 
 from roost.errors import SettingsError, StorageError
 from roost.storage.migrations import inspect_file
+from roost.storage.server_file import remove_server_file
 
 LOCK_FILE = "roost.lock"
 # A killed server's worker notices within a second that its parent is gone; only then is the lock free.
 LOCK_WAIT_S = 5.0
+IN_USE = "data_dir_in_use"
 REPLICATED = ("conversations", "bot_configs")
 CACHES = ("knowledge",)
 
@@ -43,10 +45,27 @@ class DataFolder:
                 os.close(descriptor)
                 raise SettingsError(
                     f"Another Roost is using DATA_DIR {self.path}. "
-                    "Stop it first, or give this one a folder of its own."
+                    "Stop it first, or give this one a folder of its own.",
+                    code=IN_USE,
                 )
             time.sleep(0.1)
         self._descriptor = descriptor
+        # What a killed server has left there leads nowhere.
+        remove_server_file(self.path)
+
+    def in_use(self) -> bool:
+        """Whether another process holds the folder at this moment. Makes and changes nothing."""
+        try:
+            descriptor = os.open(self.path / LOCK_FILE, os.O_RDONLY | os.O_CLOEXEC)
+        except OSError:
+            return False
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        finally:
+            os.close(descriptor)
+        return False
 
     def inspect(self) -> None:
         """Refuses database files that cannot be used, and sets a damaged cache aside.

@@ -20,6 +20,7 @@ _FORWARDING = (
     "HTTP_X_REAL_IP",
     "HTTP_VIA",
 )
+_EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104 - compared, not bound
 
 
 def is_sent_to_us(environ: Environ, settings: Settings) -> bool:
@@ -48,6 +49,29 @@ def is_direct_from_here(environ: Environ) -> bool:
     return is_loopback_name(environ.get("REMOTE_ADDR") or "") and not any(
         name in environ for name in _FORWARDING
     )
+
+
+def address_for_people(settings: Settings, environ: Environ) -> str:
+    """Where people open Roost: PUBLIC_URL, else the address that this request was sent to, where that can be
+    opened elsewhere too or is this machine's own.
+    """
+    if settings.public_url is not None:
+        return settings.public_url
+    if settings.on_cloud_run:
+        return f"https://{environ.get('HTTP_HOST', '')}"
+    shown = "localhost" if is_loopback_name(settings.host) or settings.host in _EVERYWHERE else settings.host
+    port = environ.get("SERVER_PORT") if environ.get("SERVER_PORT") not in (None, "80") else settings.port
+    return f"http://{shown}:{port}"
+
+
+def peer_of(environ: Environ, settings: Settings) -> str:
+    """Who sends this, for counting attempts: on Cloud Run, where everybody comes through Google's front end,
+    the last address that it has written down.
+    """
+    forwarded = str(environ.get("HTTP_X_FORWARDED_FOR", ""))
+    if settings.on_cloud_run and forwarded:
+        return forwarded.rpartition(",")[2].strip()[:64]
+    return str(environ.get("REMOTE_ADDR") or "")
 
 
 def is_loopback_name(host: str) -> bool:

@@ -10,13 +10,14 @@ import json
 import math
 import re
 from collections.abc import Iterator
-from typing import Any
+from typing import IO, Any
 
 from flask import Request
 
-from roost.errors import InvalidInput
+from roost.errors import InvalidInput, TooLarge
 
 BODY_LIMIT_BYTES = 1024 * 1024
+UPLOAD_LIMIT_BYTES = 64 * 1024 * 1024
 DISCARDED_AT_MOST_BYTES = 16 * 1024 * 1024
 PART_BYTES = 64 * 1024
 DEPTH_LIMIT = 32
@@ -32,10 +33,6 @@ class Unreadable(InvalidInput):
 
 class WrongMediaType(InvalidInput):
     default_code = "not_json"
-
-
-class TooLarge(InvalidInput):
-    default_code = "too_large"
 
 
 class StrictRequest(Request):
@@ -72,6 +69,27 @@ class StrictRequest(Request):
         while wanted > 0 and (part := stream.read(min(wanted, PART_BYTES))):
             yield part
             wanted -= len(part)
+
+    def save_upload(self, file: IO[bytes], media_type: str) -> None:
+        """Writes the body into a file. Raises WrongMediaType, TooLarge beyond 64 MiB."""
+        if self.mimetype != media_type:
+            raise WrongMediaType(
+                f"The body is not what is taken here. Send it as `Content-Type: {media_type}`."
+            )
+        declared = self.content_length
+        wanted = UPLOAD_LIMIT_BYTES + 1 if declared is None else declared
+        if declared is None and not self.environ.get("wsgi.input_terminated"):
+            wanted = 0
+        if wanted <= UPLOAD_LIMIT_BYTES or declared is None:
+            size = 0
+            for part in self._parts(wanted):
+                size += len(part)
+                file.write(part)
+            if size <= UPLOAD_LIMIT_BYTES:
+                return
+        for _ in self._parts(DISCARDED_AT_MOST_BYTES):
+            pass
+        raise TooLarge("The file is larger than 64 MiB. Send less at once.")
 
     def json_body(self) -> dict[str, Any]:
         """The body's JSON object; an empty body counts as `{}`.
