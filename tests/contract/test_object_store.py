@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from io import BytesIO
 from pathlib import Path
 
@@ -22,8 +23,8 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ObjectStor
     if request.param == "folder":
         yield DirectoryStore(tmp_path, SystemClock())
     else:
-        with FakeGcs("roost") as gcs:
-            yield GcsStore("roost", None, gcs.url)
+        with FakeGcs("roost") as gcs, closing(GcsStore("roost", None, gcs.url)) as opened:
+            yield opened
 
 
 @pytest.fixture(params=["folder", "gcs"])
@@ -31,8 +32,8 @@ def nowhere(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ObjectSt
     if request.param == "folder":
         yield DirectoryStore(tmp_path / "absent", SystemClock())
     else:
-        with FakeGcs("roost") as gcs:
-            yield GcsStore("absent", None, gcs.url)
+        with FakeGcs("roost") as gcs, closing(GcsStore("absent", None, gcs.url)) as opened:
+            yield opened
 
 
 @pytest.mark.parametrize("size_bytes", [0, 1, 1000, 9 * 1024 * 1024])

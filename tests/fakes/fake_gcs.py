@@ -118,6 +118,10 @@ class FakeGcs:
         with self.lock:
             self._faults[operation].extend(faults)
 
+    def clear_faults(self) -> None:
+        with self.lock:
+            self._faults.clear()
+
     def stall(self) -> None:
         self._flowing.clear()
 

@@ -133,6 +133,13 @@ class GcsStore:
                 if_generation_match=if_generation_match, timeout=TIMEOUT_S, retry=self._retry()
             )
 
+    def close(self) -> None:
+        """Ends the connections; the next call makes new ones."""
+        with self._lock:
+            if self._made is not None:
+                self._made.close()
+                self._made = None
+
     def _blob(self, name: str, generation: int | None = None) -> Blob:
         return self._client().bucket(self._bucket_name).blob(name, generation=generation)
 

@@ -25,8 +25,8 @@ def conflicts(data_dir: Path) -> tuple[SetAside, ...]:
     found = []
     for database in DATABASES:
         for path in data_dir.glob(f"{database}.db.conflict-*Z"):
-            if not _dismissal(path).exists():
-                at = datetime.strptime(path.name.partition(".conflict-")[2], TIME).replace(tzinfo=UTC)
+            at = _time(path.name.partition(".conflict-")[2])
+            if at is not None and not _dismissal(path).exists():
                 found.append(SetAside(path.name, database, at))
     return tuple(sorted(found, key=lambda conflict: conflict.at))
 
@@ -36,6 +36,14 @@ def dismiss(data_dir: Path, conflict_id: str) -> None:
     if conflict_id not in {conflict.id for conflict in conflicts(data_dir)}:
         raise NotFound("There is no such conflict, or it has been dismissed.")
     _dismissal(data_dir / conflict_id).touch()
+
+
+def _time(text: str) -> datetime | None:
+    """None for a name that somebody else made."""
+    try:
+        return datetime.strptime(text, TIME).replace(tzinfo=UTC)
+    except ValueError:
+        return None
 
 
 def _dismissal(path: Path) -> Path:

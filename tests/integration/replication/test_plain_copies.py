@@ -1,0 +1,218 @@
+"""Copies while the databases are in use: what is shipped, when, onto what, and what is never overwritten."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from roost.replication.gcs import GcsStore
+from roost.replication.markers import read_marker
+from tests.fakes.bucket_house import BucketHouse, notes_in_object, somebody_elses_copy
+from tests.fakes.fake_gcs import FakeGcs, Fault
+
+
+@pytest.fixture
+def gcs() -> Iterator[FakeGcs]:
+    with FakeGcs("roost") as gcs:
+        yield gcs
+
+
+@pytest.fixture
+def house(tmp_path: Path, gcs: FakeGcs) -> Iterator[BucketHouse]:
+    with closing(GcsStore("roost", None, gcs.url)) as store:
+        yield BucketHouse(tmp_path / "data", store)
+
+
+def puts(gcs: FakeGcs) -> list[str]:
+    return [name for operation, name in gcs.requests if operation == "put"]
+
+
+def test_only_what_changed_is_shipped(house: BucketHouse, gcs: FakeGcs) -> None:
+    house.start()
+    house.running.back_up()
+    gcs.requests.clear()
+    house.running.back_up()
+    assert gcs.requests == []
+    house.note("new")
+    house.running.back_up()
+    assert len(puts(gcs)) == 1
+    before = gcs.generation("bot_configs.db")
+    # A write that leaves everything as it was makes no new copy.
+    house.databases["bot_configs"].write(lambda db: None)
+    house.running.back_up()
+    assert gcs.generation("bot_configs.db") == before
+    house.stop()
+
+
+def test_copies_follow_by_themselves(house: BucketHouse, tmp_path: Path) -> None:
+    house.start(every_s=0.05)
+    house.note("first")
+    deadline_s = time.monotonic() + 10
+    house.running.back_up()
+    house.note("by itself")
+    while notes_in_object(house.store, "conversations.db", tmp_path / "x") != ["first", "by itself"]:
+        assert time.monotonic() < deadline_s
+        time.sleep(0.02)
+    house.stop()
+
+
+def test_a_copy_under_load_is_a_whole_database(house: BucketHouse, tmp_path: Path) -> None:
+    house.start()
+    done = threading.Event()
+
+    def load() -> None:
+        number = 0
+        while not done.is_set():
+            house.note(str(number))
+            number += 1
+
+    writer = threading.Thread(target=load)
+    writer.start()
+    try:
+        for round_number in range(5):
+            house.running.back_up()
+            noted = notes_in_object(house.store, "conversations.db", tmp_path / f"x{round_number}")
+            assert noted == [str(number) for number in range(len(noted))]
+    finally:
+        done.set()
+        writer.join()
+    house.stop()
+
+
+def test_an_answer_that_was_lost_after_the_upload_is_told_from_somebody_elses(
+    house: BucketHouse, gcs: FakeGcs, tmp_path: Path
+) -> None:
+    house.start()
+    house.note("one")
+    gcs.fail("put", Fault(drop=True))
+    assert house.running.back_up()
+    house.note("two")
+    assert house.running.back_up()
+    assert notes_in_object(house.store, "conversations.db", tmp_path / "x") == ["one", "two"]
+    assert house.running.standing().trouble is None
+    house.stop()
+
+
+def test_killed_between_the_upload_and_its_answer_the_copy_is_known_as_ours(
+    house: BucketHouse, gcs: FakeGcs, tmp_path: Path
+) -> None:
+    house.start()
+    house.running.back_up()
+    house.note("shipped, unanswered")
+    # Every attempt to learn the outcome fails: the state a kill would leave.
+    gcs.fail("put", Fault(drop=True))
+    gcs.fail("put", *[Fault(reset=True)] * 40)
+    gcs.fail("stat", *[Fault(reset=True)] * 40)
+    assert not house.running.back_up()
+    marker = read_marker(house.data_dir, "conversations")
+    assert marker is not None
+    assert marker.pending_sha256 is not None
+    assert marker.generation < gcs.generation("conversations.db")
+    house.note("after")
+    house.image(tmp_path / "killed")
+    house.close()
+    gcs.clear_faults()
+    killed = BucketHouse(tmp_path / "killed", house.store)
+    killed.start()
+    assert killed.notes() == ["shipped, unanswered", "after"]
+    assert killed.conflict_files() == []
+    assert killed.stop()
+    assert notes_in_object(house.store, "conversations.db", tmp_path / "x") == [
+        "shipped, unanswered",
+        "after",
+    ]
+
+
+def test_the_same_process_goes_on_after_an_unknown_outcome(
+    house: BucketHouse, gcs: FakeGcs, tmp_path: Path
+) -> None:
+    house.start()
+    house.running.back_up()
+    house.note("one")
+    gcs.fail("put", Fault(drop=True))
+    gcs.fail("put", *[Fault(reset=True)] * 40)
+    assert not house.running.back_up()
+    gcs.clear_faults()
+    house.note("two")
+    assert house.running.back_up()
+    assert notes_in_object(house.store, "conversations.db", tmp_path / "x") == ["one", "two"]
+    house.stop()
+
+
+def test_a_stale_copy_overwrites_nothing(house: BucketHouse, gcs: FakeGcs, tmp_path: Path) -> None:
+    house.start()
+    house.running.back_up()
+    newer = somebody_elses_copy(tmp_path / "theirs", "conversations", "theirs")
+    gcs.place("conversations.db", newer)
+    house.note("stale")
+    assert not house.running.back_up()
+    standing = house.running.standing()
+    assert "Nothing is overwritten" in (standing.trouble or "")
+    assert standing.failures_total == 1
+    assert gcs.content("conversations.db") == newer
+    assert not house.stop()
+    assert gcs.content("conversations.db") == newer
+
+
+def test_a_bucket_emptied_while_running_is_not_filled(house: BucketHouse, gcs: FakeGcs) -> None:
+    house.start()
+    house.running.back_up()
+    gcs.buckets["roost"].clear()
+    house.note("more")
+    assert not house.running.back_up()
+    assert "emptied or exchanged" in (house.running.standing().trouble or "")
+    assert gcs.names() == []
+    house.stop()
+
+
+def test_trouble_is_over_once_a_copy_succeeds(house: BucketHouse, gcs: FakeGcs) -> None:
+    house.start()
+    house.running.back_up()
+    gcs.forbidden = True
+    house.note("waiting")
+    assert not house.running.back_up()
+    assert "Storage Object Admin" in (house.running.standing().trouble or "")
+    gcs.forbidden = False
+    assert house.running.back_up()
+    assert house.running.standing().trouble is None
+    house.stop()
+
+
+def test_two_writes_within_a_second_are_waited_for(house: BucketHouse, gcs: FakeGcs, tmp_path: Path) -> None:
+    gcs.one_write_a_second = True
+    house.start()
+    house.running.back_up()
+    house.note("soon after")
+    assert house.running.back_up()
+    assert notes_in_object(house.store, "conversations.db", tmp_path / "x") == ["soon after"]
+    house.stop()
+
+
+def test_a_large_copy_goes_up_in_parts(house: BucketHouse, gcs: FakeGcs, tmp_path: Path) -> None:
+    house.start()
+    for number in range(20):
+        house.note(str(number) * 1_000_000)
+    gcs.fail("put", Fault(), Fault(status=503))
+    assert house.running.back_up()
+    assert len(gcs.content("conversations.db")) > 20_000_000
+    lengths = [len(note) for note in notes_in_object(house.store, "conversations.db", tmp_path / "x")]
+    assert lengths == [1_000_000] * 10 + [2_000_000] * 10
+    house.stop()
+
+
+def test_a_stalled_bucket_fails_in_seconds(house: BucketHouse, gcs: FakeGcs) -> None:
+    house.start()
+    house.running.back_up()
+    house.note("stuck")
+    gcs.stall()
+    began_s = time.monotonic()
+    assert not house.running.back_up()
+    assert time.monotonic() - began_s < 8
+    assert house.notes() == ["stuck"]
+    gcs.flow()
+    house.stop()

@@ -1,0 +1,96 @@
+"""Which copy is newer: every state of the disk and the bucket, and what becomes of it."""
+
+from dataclasses import replace
+
+import pytest
+
+from roost.domain.replication import Choice, Marker, Remote, choose
+
+HERE = "gs://here"
+MARKER = Marker(HERE, generation=7, sha256="aaa")
+SAME = Remote(7, "aaa")
+NEWER = Remote(8, "bbb")
+
+
+def decide(
+    *,
+    exists: bool = True,
+    marker: Marker | None = MARKER,
+    remote: Remote | None = SAME,
+    bucket_empty: bool = False,
+    changed: bool = False,
+) -> Choice:
+    return choose(
+        HERE,
+        exists=exists,
+        marker=marker,
+        remote=remote,
+        bucket_empty=bucket_empty,
+        changed=lambda marker: changed,
+    )
+
+
+def test_the_first_start_of_all() -> None:
+    assert decide(exists=False, marker=None, remote=None, bucket_empty=True) is Choice.START_EMPTY
+
+
+@pytest.mark.parametrize("marker", [None, MARKER])
+def test_without_a_local_file_the_buckets_is_restored(marker: Marker | None) -> None:
+    assert decide(exists=False, marker=marker) is Choice.RESTORE
+    assert decide(exists=False, marker=marker, remote=NEWER) is Choice.RESTORE
+
+
+@pytest.mark.parametrize("changed", [False, True])
+def test_where_the_bucket_stands_as_it_was_left_the_local_file_is_kept(changed: bool) -> None:
+    assert decide(changed=changed) is Choice.KEEP
+
+
+def test_an_upload_whose_end_was_not_seen_is_ours() -> None:
+    assert decide(marker=replace(MARKER, pending_sha256="bbb"), remote=NEWER, changed=True) is Choice.KEEP
+
+
+def test_a_bucket_that_was_copied_elsewhere_is_recognised_by_its_content() -> None:
+    assert decide(marker=replace(MARKER, place="gs://before"), remote=Remote(99, "aaa")) is Choice.KEEP
+
+
+def test_the_bucket_moved_on_alone() -> None:
+    assert decide(remote=NEWER) is Choice.RESTORE
+
+
+@pytest.mark.parametrize("sha256", ["bbb", None])
+def test_both_changed(sha256: str | None) -> None:
+    assert decide(remote=Remote(8, sha256), changed=True) is Choice.SET_ASIDE
+
+
+def test_a_file_that_nobody_knows_against_a_bucket_with_data() -> None:
+    assert decide(marker=None) is Choice.SET_ASIDE
+
+
+def test_a_file_of_another_bucket_is_not_overwritten_even_if_unchanged() -> None:
+    assert decide(marker=replace(MARKER, place="gs://other"), remote=NEWER) is Choice.SET_ASIDE
+    assert decide(marker=replace(MARKER, place="gs://other"), remote=Remote(7, "ccc")) is Choice.SET_ASIDE
+
+
+def test_a_file_that_nobody_knows_is_adopted_by_an_empty_bucket_only() -> None:
+    assert decide(marker=None, remote=None, bucket_empty=True) is Choice.ADOPT
+    assert decide(marker=None, remote=None, bucket_empty=False) is Choice.FOREIGN
+
+
+@pytest.mark.parametrize("exists", [True, False])
+@pytest.mark.parametrize("bucket_empty", [True, False])
+@pytest.mark.parametrize("marker", [MARKER, replace(MARKER, place="gs://other")])
+def test_a_bucket_that_lost_what_was_shipped(exists: bool, bucket_empty: bool, marker: Marker) -> None:
+    assert decide(exists=exists, marker=marker, remote=None, bucket_empty=bucket_empty) is Choice.GONE
+
+
+def test_a_file_whose_first_upload_is_still_to_come() -> None:
+    fresh = Marker(HERE, generation=0, sha256=None, pending_sha256="ccc")
+    assert decide(marker=fresh, remote=None, bucket_empty=True) is Choice.KEEP
+    assert decide(marker=fresh, remote=None, bucket_empty=False) is Choice.KEEP
+    assert decide(marker=fresh, remote=Remote(1, "ccc"), changed=True) is Choice.KEEP
+    assert decide(marker=fresh, remote=Remote(1, "ddd"), changed=True) is Choice.SET_ASIDE
+    assert decide(exists=False, marker=fresh, remote=None, bucket_empty=True) is Choice.GONE
+
+
+def test_never_empty_where_the_bucket_holds_anything() -> None:
+    assert decide(exists=False, marker=None, remote=None, bucket_empty=False) is Choice.FOREIGN
