@@ -62,6 +62,6 @@ def uptime(seconds: int) -> str:
     parts: list[str] = []
     for name, size in (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1)):
         count, seconds = divmod(seconds, size)
-        if count or (parts and len(parts) < 2):
+        if count:
             parts.append(f"{count} {name}")
     return " ".join(parts[:2]) or "0 s"
