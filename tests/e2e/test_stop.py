@@ -49,6 +49,14 @@ def test_clients_that_never_end_their_request_do_not_hold_the_process(
     assert "Stopped in" in roost.printed
 
 
+def test_a_port_that_is_taken_is_told_in_a_sentence(roost: RoostProcess, tmp_path: Path) -> None:
+    port = str(urlsplit(roost.base_url).port)
+    exit_code, said = RoostProcess(tmp_path / "other", {"PORT": port}).refuse_to_start()
+    assert exit_code == 1
+    assert f"Port {port} of 127.0.0.1" in said
+    assert said.count("\n") == 1
+
+
 def test_a_second_sigterm_changes_nothing(roost: RoostProcess) -> None:
     with httpx.Client(base_url=roost.base_url) as idle:
         assert idle.get("/healthz").status_code == 200

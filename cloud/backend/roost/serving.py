@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from roost.clock import SystemClock
-from roost.errors import RoostError
+from roost.errors import RoostError, SettingsError
 from roost.lifecycle import Lifecycle, Plan
 from roost.log import configure
 from roost.services.local_key import new_local_secret
@@ -56,6 +56,9 @@ def serve() -> int:
 
     try:
         Server(settings.host, settings.port, lambda: WebProcess(settings, addresses[-1]), announce).run()
+    except SettingsError as error:
+        sys.stderr.write(f"roost: {error.message}\n")
+        return 1
     except SystemExit as ended:
         # gunicorn ends by raising; 0 when it was asked to stop.
         return ended.code if isinstance(ended.code, int) else 1

@@ -12,6 +12,7 @@ import ctypes
 import logging
 import os
 import signal
+import socket
 import sys
 from collections.abc import Callable
 from types import FrameType
@@ -22,6 +23,8 @@ from gunicorn.arbiter import Arbiter
 from gunicorn.glogging import Logger
 from gunicorn.workers import gthread
 from gunicorn.workers.base import Worker
+
+from roost.errors import SettingsError
 
 log = logging.getLogger("roost.server")
 
@@ -80,6 +83,22 @@ class Server(BaseApplication):
         self._process: Process | None = None
         self._told_to_stop = False
         super().__init__()
+
+    def run(self) -> None:
+        """Serves until it is stopped, then raises SystemExit. Raises SettingsError when the port is taken."""
+        family = socket.AF_INET6 if ":" in self._host else socket.AF_INET
+        with socket.socket(family) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((self._host, self._port))
+            except OSError as error:
+                # gunicorn would try for five seconds, and say it in eleven lines.
+                raise SettingsError(
+                    f"Port {self._port} of {self._host} cannot be used: {error.strerror}. "
+                    "Stop what uses it, or set PORT to another one.",
+                    field="PORT",
+                ) from error
+        super().run()
 
     def load_config(self) -> None:
         host = f"[{self._host}]" if ":" in self._host else self._host
