@@ -8,6 +8,7 @@ from pathlib import Path
 from roost.clock import SystemClock, SystemIds
 from roost.domain.accounts import Person, Role
 from roost.services.api_keys import ApiKeys
+from roost.services.audit import Audit
 from roost.services.sign_in import SignIn
 from roost.storage import accounts
 from roost.storage.database import Database
@@ -29,7 +30,9 @@ def _seed(data_dir: Path, roles: list[Role]) -> list[tuple[Person, str, str]]:
     database = Database(data_dir / "bot_configs.db", "bot_configs")
     database.open()
     try:
-        sign_in, keys = SignIn(database, clock, ids), ApiKeys(database, clock, ids)
+        audit = Audit(database, clock, ids)
+        sign_in = SignIn(database, audit, clock, ids, lambda change: None)
+        keys = ApiKeys(database, audit, clock, ids)
         seeded = []
         for role in roles:
             fresh = Person(ids.new(), "Somebody", None, role)

@@ -15,7 +15,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import text
 from werkzeug.test import TestResponse
 
-from roost.clock import SystemIds, timestamp
+from roost.clock import SystemClock, SystemIds, timestamp
 from roost.domain.accounts import Person, Role
 from roost.domain.bots import BotIdentity, Platform
 from roost.domain.documents import (
@@ -27,22 +27,32 @@ from roost.domain.documents import (
     Source,
     SourceKind,
 )
+from roost.domain.people import MembershipRules
 from roost.errors import AddressRefused, RemoteRejected, RemoteUnreachable
+from roost.identity.openid_connect import OpenIdProvider
 from roost.knowledge.addresses import AddressPolicy
 from roost.services.api_keys import ApiKeys
+from roost.services.audit import Audit
 from roost.services.bot_answers import RegisteredBots
 from roost.services.bot_logs import BotLogs
+from roost.services.bot_presence import BotPresence
 from roost.services.bot_registry import BotRegistry
 from roost.services.chat import Chat
 from roost.services.inbox import Inbox
 from roost.services.ingestion import Ingestion
+from roost.services.key_rotation import KeyRotation
 from roost.services.live_events import LiveEvents
+from roost.services.local_key import LocalKey
+from roost.services.people import People
 from roost.services.ports import ChatPlatform, CrawlEvent, PageRead
+from roost.services.provider_sign_in import ProviderSignIn
 from roost.services.readiness import Readiness, State
 from roost.services.runs import Runs
 from roost.services.sign_in import SignIn
 from roost.services.sources import Sources
+from roost.services.spending import Spending
 from roost.services.supervisor import Supervisor
+from roost.services.workspace_transfer import WorkspaceTransfer
 from roost.settings import Settings
 from roost.storage.bots import BotStore
 from roost.storage.database import Database
@@ -172,13 +182,16 @@ class Installation:
         self.answerer = FixedAnswerer()
         self.retriever = FixedRetriever()
         self.cipher = Cipher("k" * 40)
+        self.local_key = LocalKey("roost_local_tests", lambda: self.services.sign_in.local_owner())
         self.loop_alive = True
         bots = self.bot_store = BotStore(self.bot_configs, self.cipher)
         self.logs = BotLogs(self.clock, self.live_events.publish)
-        supervisor = Supervisor(bots, {}, self.logs, self.clock, lambda: 0.5, self.live_events.publish)
+        audit = Audit(self.bot_configs, self.clock, self.ids)
+        supervisor = Supervisor(bots, {}, self.logs, self.clock, lambda: 0.5, self.live_events.publish, audit)
         inbox = Inbox(self.conversations, self.clock, self.ids)
         self.platform = FixedPlatform()
         self.platforms: dict[Platform, ChatPlatform] = {Platform.TELEGRAM: self.platform}
+        self.presence = BotPresence(self.clock, self.live_events.publish)
         registry = BotRegistry(
             bots,
             inbox,
@@ -189,6 +202,19 @@ class Installation:
             self.clock,
             self.ids,
             self.live_events.publish,
+            Spending(self.conversations, self.clock, 200, 50_000),
+            self.presence,
+            audit,
+        )
+        rules = MembershipRules(self.settings.owner_emails, self.settings.allowed_emails)
+        self.people = People(
+            self.bot_configs,
+            rules,
+            audit,
+            self.clock,
+            self.ids,
+            self.live_events.publish,
+            supervisor.poke,
         )
         answers = RegisteredBots(bots)
         self.runs = Runs(self.conversations, self.answerer, answers, self.clock)
@@ -206,13 +232,26 @@ class Installation:
             bot_configs=self.bot_configs,
             conversations=self.conversations,
             cipher=self.cipher,
-            sign_in=SignIn(self.bot_configs, self.clock, self.ids),
-            api_keys=ApiKeys(self.bot_configs, self.clock, self.ids),
+            sign_in=SignIn(self.bot_configs, audit, self.clock, self.ids, self.live_events.publish),
+            provider_sign_in=self._provider_sign_in(),
+            people=self.people,
+            audit=audit,
+            api_keys=ApiKeys(self.bot_configs, audit, self.clock, self.ids),
+            local_key=self.local_key,
+            transfer=WorkspaceTransfer(bots, self.conversations, self.ingestion, crawlers, self.clock),
+            key_rotation=KeyRotation(
+                self.bot_configs,
+                self.conversations,
+                self.cipher,
+                folder,
+                from_environment=self.settings.secret_key is not None,
+                has_previous=self.settings.secret_key_previous is not None,
+            ),
             live_events=self.live_events,
             bots=registry,
             supervisor=supervisor,
             chat=Chat(self.conversations, self.runs, answers, self.clock, self.ids),
-            sources=Sources(self.bot_configs, self.ingestion, crawlers, self.clock, self.ids, 600),
+            sources=Sources(self.bot_configs, self.ingestion, crawlers, self.clock, self.ids, 600, audit),
             ingestion=self.ingestion,
             retriever=self.retriever,
             index_state=lambda: IndexState(4, 4, 7, True, "minilm", None),
@@ -220,6 +259,20 @@ class Installation:
             sqlite_version="3.40.0",
         )
         self.app = create_app(self.services)
+
+    def _provider_sign_in(self) -> ProviderSignIn | None:
+        """At OIDC_ISSUER, where the settings name a client."""
+        settings = self.settings
+        if settings.google_client_id is None or settings.google_client_secret is None:
+            return None
+        provider = OpenIdProvider(
+            settings.oidc_issuer,
+            settings.google_client_id,
+            settings.google_client_secret,
+            f"{settings.public_url}/auth/callback",
+            SystemClock(),
+        )
+        return ProviderSignIn(provider, self.people, self.cipher, self.clock, self.ids)
 
     def close(self) -> None:
         self.live_events.stop()

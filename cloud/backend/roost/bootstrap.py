@@ -15,8 +15,12 @@ from typing import TYPE_CHECKING
 from flask import Flask
 
 from roost.clock import SystemClock, SystemIds
+from roost.discordbot.connector import DiscordConnector
+from roost.discordbot.platform import DiscordPlatform
 from roost.domain.bots import Platform
 from roost.domain.documents import SourceKind
+from roost.domain.people import MembershipRules
+from roost.identity.openid_connect import OpenIdProvider
 from roost.knowledge.addresses import AddressPolicy, AllowedHost, SystemResolver
 from roost.knowledge.chroma_index import ChromaIndex
 from roost.knowledge.crawler import WebsiteCrawler
@@ -28,15 +32,29 @@ from roost.knowledge.retriever import FusedRetriever
 from roost.lifecycle import Plan, Step
 from roost.llm.openai_compatible import OpenAICompatible
 from roost.loop_thread import LoopThread
+from roost.services.alert_watch import AlertWatch
+from roost.services.alerts import Alerts
 from roost.services.api_keys import ApiKeys
+from roost.services.audit import Audit
 from roost.services.bot_answers import RegisteredBots
 from roost.services.bot_logs import BotLogs
+from roost.services.bot_presence import BotPresence
 from roost.services.bot_registry import BotRegistry
+from roost.services.bot_services import BotServices
 from roost.services.chat import Chat
+from roost.services.chat_feedback import ChatFeedback
+from roost.services.daily_chores import Chore, DailyChores
+from roost.services.gateway_inbox import GatewayInbox
 from roost.services.inbox import Inbox
 from roost.services.ingestion import Ingestion
+from roost.services.key_rotation import KeyRotation
 from roost.services.live_events import LiveEvents
-from roost.services.ports import BotConnector, Crawler
+from roost.services.local_key import LocalKey
+from roost.services.owners_bots import OwnersBots
+from roost.services.people import People
+from roost.services.ports import AddressGuard, AlertChannel, BotConnector, ChatPlatform, Crawler
+from roost.services.privacy import Privacy
+from roost.services.provider_sign_in import ProviderSignIn
 from roost.services.question_answering import QuestionAnswering, WritingDefaults
 from roost.services.readiness import Readiness
 from roost.services.runs import Runs
@@ -44,10 +62,12 @@ from roost.services.sign_in import SignIn
 from roost.services.sources import Sources
 from roost.services.spending import Spending
 from roost.services.supervisor import Supervisor
+from roost.services.workspace_transfer import WorkspaceTransfer
 from roost.settings import Settings
 from roost.storage.bots import BotStore
 from roost.storage.database import Database, Synchronous, sqlite_version
-from roost.storage.secrets import Cipher, load_or_create_secret_key
+from roost.storage.secrets import Cipher, load_or_create_secret_key, load_previous_secret_key
+from roost.telegrambot.alert_chat import AlertChat
 from roost.telegrambot.connector import TelegramConnector
 from roost.telegrambot.platform import TelegramPlatform
 from roost.web.app import create_app
@@ -63,10 +83,12 @@ LOOP_DEAD_AFTER_S = 15.0
 
 
 def compose(
-    settings: Settings, readiness: Readiness, stopping: threading.Event | None = None
+    settings: Settings, readiness: Readiness, local_secret: str, stopping: threading.Event | None = None
 ) -> tuple[Flask, Plan]:
-    """The application, and the plan by which everything behind it starts and stops. A restore ends early once
-    `stopping` is set.
+    """The application, and the plan by which everything behind it starts and stops.
+
+    `local_secret` speaks for the local owner, in place of an API key, for as long as this process lives. A
+    restore ends early once `stopping` is set.
     """
     clock = SystemClock()
     ids = SystemIds(clock)
@@ -78,9 +100,11 @@ def compose(
     databases = {"conversations": conversations, "bot_configs": bot_configs}
     bucket = _bucket(settings, databases, clock, stopping or threading.Event())
     secret_key = settings.secret_key or load_or_create_secret_key(settings.data_dir)
-    cipher = Cipher(secret_key, settings.secret_key_previous)
+    cipher = Cipher(secret_key, settings.secret_key_previous or load_previous_secret_key(settings.data_dir))
     live_events = LiveEvents()
-    sign_in = SignIn(bot_configs, clock, ids)
+    audit = Audit(bot_configs, clock, ids)
+    sign_in = SignIn(bot_configs, audit, clock, ids, live_events.publish)
+    local_key = LocalKey(local_secret, sign_in.local_owner)
 
     embedder = MiniLmEmbedder(settings.model_dir)
     vector_index = ChromaIndex(settings.data_dir / "chroma_db")
@@ -91,27 +115,68 @@ def compose(
     )
     crawlers = _crawlers(policy, clock)
     ingestion = Ingestion(bot_configs, knowledge, crawlers, indexer, clock, live_events.publish)
-    sources = Sources(bot_configs, ingestion, crawlers, clock, ids, settings.scrape_interval_s)
+    sources = Sources(bot_configs, ingestion, crawlers, clock, ids, settings.scrape_interval_s, audit)
 
+    spending = Spending(
+        conversations, clock, settings.daily_questions_per_person, settings.daily_tokens_per_bot
+    )
     writer = OpenAICompatible(clock, guard=policy)
     answerer = QuestionAnswering(
         retriever,
         writer,
         WritingDefaults(settings.openai_base_url, settings.openai_api_key, settings.openai_model),
-        Spending(conversations, clock, settings.daily_questions_per_person, settings.daily_tokens_per_bot),
+        spending,
     )
     bot_store = BotStore(bot_configs, cipher)
     bot_logs = BotLogs(clock, live_events.publish)
     inbox = Inbox(conversations, clock, ids)
+    presence = BotPresence(clock, live_events.publish)
+    privacy = Privacy(conversations, spending, clock, settings.retention_days)
+    bot_services = BotServices(
+        inbox, answerer, bot_logs, ChatFeedback(conversations, clock), privacy, spending, presence
+    )
     connectors: dict[Platform, BotConnector] = {
         Platform.TELEGRAM: TelegramConnector(
-            settings.telegram_api_base_url, inbox, answerer, bot_logs, clock, random.random
-        )
+            settings.telegram_api_base_url, bot_services, clock, random.random
+        ),
+        Platform.DISCORD: DiscordConnector(
+            settings.discord_api_base_url,
+            settings.discord_gateway_url,
+            bot_services,
+            GatewayInbox(conversations, cipher, clock),
+            clock,
+            random.random,
+        ),
     }
-    platforms = {Platform.TELEGRAM: TelegramPlatform(settings.telegram_api_base_url)}
-    supervisor = Supervisor(bot_store, connectors, bot_logs, clock, random.random, live_events.publish)
+    platforms: dict[Platform, ChatPlatform] = {
+        Platform.TELEGRAM: TelegramPlatform(settings.telegram_api_base_url),
+        Platform.DISCORD: DiscordPlatform(settings.discord_api_base_url),
+    }
+    supervisor = Supervisor(bot_store, connectors, bot_logs, clock, random.random, live_events.publish, audit)
     bots = BotRegistry(
-        bot_store, inbox, supervisor, bot_logs, platforms, policy, clock, ids, live_events.publish
+        bot_store,
+        inbox,
+        supervisor,
+        bot_logs,
+        platforms,
+        policy,
+        clock,
+        ids,
+        live_events.publish,
+        spending,
+        presence,
+        audit,
+    )
+    rules = MembershipRules(settings.owner_emails, settings.allowed_emails)
+    people = People(bot_configs, rules, audit, clock, ids, live_events.publish, supervisor.poke)
+    channels = _alert_channels(settings, policy, OwnersBots(bot_store, supervisor))
+    alerts = Alerts(channels, clock, random.random)
+    alert_watch = AlertWatch(alerts, live_events, bot_store, supervisor, ingestion)
+    chores = DailyChores(
+        [
+            Chore("Forgetting what was handled long ago", inbox.forget_old),
+            Chore("Forgetting what is older than RETENTION_DAYS", privacy.forget_expired),
+        ]
     )
     answer_settings = RegisteredBots(bot_store)
     runs = Runs(conversations, answerer, answer_settings, clock)
@@ -130,7 +195,20 @@ def compose(
             conversations=conversations,
             cipher=cipher,
             sign_in=sign_in,
-            api_keys=ApiKeys(bot_configs, clock, ids),
+            provider_sign_in=_provider_sign_in(settings, people, cipher, clock, ids),
+            people=people,
+            audit=audit,
+            api_keys=ApiKeys(bot_configs, audit, clock, ids, local_key),
+            local_key=local_key,
+            transfer=WorkspaceTransfer(bot_store, conversations, ingestion, crawlers, clock),
+            key_rotation=KeyRotation(
+                bot_configs,
+                conversations,
+                cipher,
+                settings.data_dir,
+                from_environment=settings.secret_key is not None,
+                has_previous=settings.secret_key_previous is not None,
+            ),
             live_events=live_events,
             bots=bots,
             supervisor=supervisor,
@@ -150,12 +228,13 @@ def compose(
 
     plan = Plan(
         before_ready=(
-            *([Step("restoring from the bucket", bucket.restore)] if bucket else []),
-            Step("opening conversations.db", conversations.open),
-            Step("opening bot_configs.db", bot_configs.open),
-            Step("opening knowledge.db", knowledge.open),
+            *([Step("restoring from the bucket", bucket.restore, offline=True)] if bucket else []),
+            Step("opening conversations.db", conversations.open, offline=True),
+            Step("opening bot_configs.db", bot_configs.open, offline=True),
+            Step("opening knowledge.db", knowledge.open, offline=True),
             Step("telling where data is kept", lambda: _tell_where_data_is(settings)),
-            Step("the first owner and sources", begin_workspace),
+            Step("the first owner and sources", begin_workspace, offline=True),
+            Step("roles by the settings", people.follow_settings, offline=True),
             Step("starting bots", lambda: supervisor.start(loop.start())),
             Step("resuming answers", lambda: _resume_answers(runs)),
         ),
@@ -164,6 +243,8 @@ def compose(
             Step("the sign-in link", lambda: _offer_sign_in_link(settings, sign_in)),
             Step("starting the index", indexer.start),
             Step("starting to crawl", ingestion.start),
+            Step("watching for alerts", alert_watch.start),
+            Step("the day's chores", chores.start),
         ),
         at_once=(
             Step("telling open streams", lambda: _tell_streams(live_events, runs), 0.5),
@@ -172,6 +253,8 @@ def compose(
             Step("answers", lambda: _stop_answers(runs), 2.5),
             Step("crawls", ingestion.stop, 1.5),
             Step("the index", indexer.stop, 1.5),
+            Step("alerts", alert_watch.stop, 1.5),
+            Step("the day's chores", chores.stop, 1.0),
         ),
         at_last=(
             Step("the model's connections", writer.close, 0.3),
@@ -180,6 +263,10 @@ def compose(
             Step("closing bot_configs.db", bot_configs.close, 1.0),
             Step("closing knowledge.db", knowledge.close, 1.0),
             *([Step("the last backup", bucket.copies.finish, 2.5)] if bucket else []),
+        ),
+        for_crawling=(
+            Step("starting the index", indexer.start),
+            Step("taking crawls", ingestion.start_on_demand),
         ),
     )
     return application, plan
@@ -196,6 +283,24 @@ def _bucket(
     return Bucket(settings, databases, clock, stopping)
 
 
+def _alert_channels(settings: Settings, guard: AddressGuard, bots: OwnersBots) -> list[AlertChannel]:
+    channels: list[AlertChannel] = []
+    if settings.alert_webhook_url is not None:
+        # Costs an import that few installations need.
+        from roost.alerting.webhook import Webhook
+
+        channels.append(Webhook(settings.alert_webhook_url, guard))
+    if settings.alert_telegram_chat is not None:
+        channels.append(
+            AlertChat(
+                settings.telegram_api_base_url,
+                settings.alert_telegram_chat,
+                lambda: bots.running(Platform.TELEGRAM),
+            )
+        )
+    return channels
+
+
 def _crawlers(policy: AddressPolicy, clock: SystemClock) -> Mapping[SourceKind, Crawler]:
     site = WebsiteCrawler(SafeFetcher(policy, clock, time.sleep), clock)
     return {
@@ -204,6 +309,18 @@ def _crawlers(policy: AddressPolicy, clock: SystemClock) -> Mapping[SourceKind, 
         SourceKind.BLOG: site,
         SourceKind.MANUAL: ManualCrawler(),
     }
+
+
+def _provider_sign_in(
+    settings: Settings, people: People, cipher: Cipher, clock: SystemClock, ids: SystemIds
+) -> ProviderSignIn | None:
+    """None where no provider is set up."""
+    client_id, client_secret = settings.google_client_id, settings.google_client_secret
+    if client_id is None or client_secret is None or settings.public_url is None:
+        return None
+    redirect_uri = f"{settings.public_url}/auth/callback"
+    provider = OpenIdProvider(settings.oidc_issuer, client_id, client_secret, redirect_uri, clock)
+    return ProviderSignIn(provider, people, cipher, clock, ids)
 
 
 def _tell_where_data_is(settings: Settings) -> None:
@@ -230,6 +347,8 @@ def _resume_answers(runs: Runs) -> None:
 
 def _offer_sign_in_link(settings: Settings, sign_in: SignIn) -> None:
     """Where local sign-in is closed, whoever reads the log gets in. The one secret that is ever printed."""
+    if settings.google_client_id is not None:
+        return
     if settings.public_url is None and is_loopback_name(settings.host) and not settings.on_cloud_run:
         return
     address = settings.public_url or f"http://<this machine>:{settings.port}"

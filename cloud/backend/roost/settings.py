@@ -61,9 +61,36 @@ def _websocket_url(value: str) -> str:
     return value.rstrip("/")
 
 
+def _origin(value: str) -> str:
+    """An address without path, query or sign-in: what browsers send as Origin (RFC 6454)."""
+    parts = urlsplit(_url(value))
+    if parts.path or parts.query or parts.fragment or "@" in parts.netloc:
+        raise ValueError("only the scheme and the name are needed, such as https://roost.example.org")
+    return f"{parts.scheme}://{parts.netloc.lower()}"
+
+
+def _issuer(value: str) -> str:
+    parts = urlsplit(_url(value))
+    if parts.scheme != "https" and parts.hostname not in ("localhost", "127.0.0.1", "::1"):
+        raise ValueError("an address starting with https:// is needed")
+    return value.rstrip("/")
+
+
+def _ascii_url(value: str) -> str:
+    if not value.isascii() or any(character.isspace() for character in value):
+        raise ValueError("only ASCII characters are needed: write others with %")
+    return _url(value)
+
+
 def _secret_key(value: str) -> str:
     if len(value) < 32:
         raise ValueError("32 characters or more are needed")
+    return value
+
+
+def _chat(value: str) -> str:
+    if not re.fullmatch(r"-?[0-9]{1,16}|@[A-Za-z][A-Za-z0-9_]{3,31}", value):
+        raise ValueError("a chat's number or @channel is needed; the bot tells the number with /stats")
     return value
 
 
@@ -124,9 +151,13 @@ KEYS = (
         secret=True,
     ),
     Key(
-        "PUBLIC_URL", _url, None, "The address people use to reach Roost, when it is not this machine's own."
+        "PUBLIC_URL", _origin, None, "The address people use to reach Roost, when it is not this machine's own."
     ),
+    Key("GOOGLE_CLIENT_ID", _text, None, "The OAuth client of sign-in with Google."),
+    Key("GOOGLE_CLIENT_SECRET", _text, None, "Its secret.", secret=True),
+    Key("OIDC_ISSUER", _issuer, "https://accounts.google.com", "Another OpenID provider in Google's place."),
     Key("OWNER_EMAILS", _list, (), "Who owns this installation."),
+    Key("ALLOWED_EMAILS", _list, (), "Who is a member without an invitation; all others only use the chat."),
     Key(
         "DAILY_QUESTIONS_PER_PERSON",
         _positive,
@@ -139,6 +170,20 @@ KEYS = (
         None,
         "Tokens of written answers a bot may use a day; then quoted passages.",
     ),
+    Key(
+        "RETENTION_DAYS",
+        _positive,
+        None,
+        "Days after which what people asked and were answered is deleted; kept until deleted when not set.",
+    ),
+    Key(
+        "ALERT_WEBHOOK_URL",
+        _ascii_url,
+        None,
+        "Told once when a bot crashes or a crawl fails twice, and once when it is well again.",
+        secret=True,
+    ),
+    Key("ALERT_TELEGRAM_CHAT", _chat, None, "The Telegram chat told the same: a number, or @channel."),
     Key("OPENAI_API_KEY", _text, None, "The key of the endpoint that writes answers.", secret=True),
     Key("OPENAI_BASE_URL", _url, "https://api.openai.com/v1", "Any OpenAI-compatible endpoint."),
     Key("OPENAI_MODEL", _text, "gpt-4o", "The model that writes answers."),
@@ -161,7 +206,19 @@ KEYS = (
     Key("DISCORD_GATEWAY_URL", _websocket_url, "wss://gateway.discord.gg", "A proxy of Discord's gateway."),
     Key("K_SERVICE", _text, None, "Set by Cloud Run: the service's name."),
     Key("K_REVISION", _text, None, "Set by Cloud Run: the revision's name."),
+    Key(
+        "GOOGLE_CLOUD_PROJECT",
+        _text,
+        None,
+        "The project whose traces log lines join on Cloud Run; asked of the machine when not set.",
+    ),
     Key("LOG_LEVEL", _level, "INFO", "DEBUG, INFO, WARNING or ERROR."),
+)
+
+# For the command line alone: which Roost it speaks to when that is on another machine.
+CLIENT_KEYS = (
+    Key("ROOST_SERVER", _url, None, "The address of the Roost that commands speak to."),
+    Key("ROOST_API_KEY", _text, None, "The API key by which commands speak to it.", secret=True),
 )
 
 # What this version cannot honour must not be passed over in silence: somebody relies on it.
@@ -184,9 +241,16 @@ class Settings:
     secret_key: str | None
     secret_key_previous: str | None
     public_url: str | None
+    google_client_id: str | None
+    google_client_secret: str | None
+    oidc_issuer: str
     owner_emails: tuple[str, ...]
+    allowed_emails: tuple[str, ...]
     daily_questions_per_person: int
     daily_tokens_per_bot: int | None
+    retention_days: int | None
+    alert_webhook_url: str | None
+    alert_telegram_chat: str | None
     openai_api_key: str | None
     openai_base_url: str
     openai_model: str
@@ -199,6 +263,7 @@ class Settings:
     discord_gateway_url: str
     k_service: str | None
     k_revision: str | None
+    google_cloud_project: str | None
     log_level: str
 
     @property
@@ -225,7 +290,20 @@ class Settings:
                 "OWNER_EMAILS is not set. Set it to your e-mail address: "
                 "on Cloud Run nobody else can own Roost."
             )
+        settings._refuse_half_a_sign_in()
         return settings
+
+    def _refuse_half_a_sign_in(self) -> None:
+        """Raises SettingsError where Google sign-in is set up in part: nobody would get in."""
+        if self.google_client_id is None and self.google_client_secret is None:
+            return
+        for name in ("GOOGLE_CLIENT_ID", "GOOGLE_CLIENT_SECRET", "PUBLIC_URL"):
+            if getattr(self, name.lower()) is None:
+                raise SettingsError(
+                    f"{name} is not set, and sign-in with Google needs it. Set GOOGLE_CLIENT_ID, "
+                    "GOOGLE_CLIENT_SECRET and PUBLIC_URL, or none of the first two.",
+                    field=name,
+                )
 
     def _refuse_unsafe_bucket(self) -> None:
         if self.gcs_bucket_name and self.bucket_dir:
@@ -252,15 +330,21 @@ class Settings:
 
 def read_environment() -> dict[str, str]:
     """The process's environment over a `.env` file beside api.py or at the repository's root."""
-    merged: dict[str, str] = {}
+    return {name: value for _, values in environment_layers() for name, value in values.items()}
+
+
+def environment_layers() -> list[tuple[str, Mapping[str, str]]]:
+    """Where settings come from, with the values there; a later layer wins."""
+    layers: list[tuple[str, Mapping[str, str]]] = []
     for folder in (REPOSITORY, REPOSITORY / "cloud" / "backend"):
         path = folder / ".env"
         if path.is_file():
             from dotenv import dotenv_values
 
-            merged.update({name: value for name, value in dotenv_values(path).items() if value is not None})
-    merged.update(os.environ)
-    return merged
+            values = {name: value for name, value in dotenv_values(path).items() if value is not None}
+            layers.append((str(path), values))
+    layers.append(("environment", dict(os.environ)))
+    return layers
 
 
 def _value(key: Key, environ: Mapping[str, str]) -> Any:

@@ -18,6 +18,7 @@ from roost.errors import AddressRefused, Conflict, InvalidInput, NotFound
 from roost.knowledge.addresses import AddressPolicy, AllowedHost, SystemResolver
 from roost.knowledge.crawler import WebsiteCrawler
 from roost.knowledge.fetcher import SafeFetcher
+from roost.services.audit import Audit
 from roost.services.ingestion import Ingestion, SourceState
 from roost.services.live_events import LiveEvent, SourceChanged
 from roost.services.sources import Sources
@@ -104,7 +105,9 @@ def build(site: DocsSite, folder: Path, index: MemoryIndex | None = None) -> Hou
     crawlers = {SourceKind.WEBSITE: crawler, SourceKind.BLOG: crawler, SourceKind.GITBOOK: crawler}
     events: list[LiveEvent] = []
     ingestion = Ingestion(configs, knowledge, crawlers, index, clock, events.append)
-    sources = Sources(configs, ingestion, crawlers, clock, SystemIds(clock), website_every_s=600)
+    ids = SystemIds(clock)
+    audit = Audit(configs, clock, ids)
+    sources = Sources(configs, ingestion, crawlers, clock, ids, website_every_s=600, audit=audit)
     return House(site, configs, knowledge, index, ingestion, sources, clock, events)
 
 

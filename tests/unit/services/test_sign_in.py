@@ -12,6 +12,7 @@ from roost.clock import SystemIds
 from roost.domain.accounts import Role
 from roost.errors import Conflict, InvalidInput, LimitReached, NotFound
 from roost.services.api_keys import KEYS_AT_MOST, ApiKeys
+from roost.services.audit import Audit
 from roost.services.sign_in import ATTEMPTS_AT_MOST, PEERS_REMEMBERED, AttemptLimit, SignIn
 from roost.storage.database import Database
 from tests.fakes.installation import SteppedClock
@@ -34,12 +35,14 @@ def database(tmp_path: Path) -> Iterator[Database]:
 
 @pytest.fixture
 def sign_in(database: Database, clock: SteppedClock) -> SignIn:
-    return SignIn(database, clock, SystemIds(clock))
+    ids = SystemIds(clock)
+    return SignIn(database, Audit(database, clock, ids), clock, ids, lambda change: None)
 
 
 @pytest.fixture
 def api_keys(database: Database, clock: SteppedClock) -> ApiKeys:
-    return ApiKeys(database, clock, SystemIds(clock))
+    ids = SystemIds(clock)
+    return ApiKeys(database, Audit(database, clock, ids), clock, ids)
 
 
 def dump(database: Database) -> str:

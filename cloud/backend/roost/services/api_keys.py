@@ -8,8 +8,11 @@ from datetime import timedelta
 
 from roost.clock import Clock, Ids
 from roost.domain.accounts import ApiKey, CreatedKey, Person
+from roost.domain.audit import Action
+from roost.services.audit import Audit
+from roost.services.local_key import LocalKey
 from roost.storage import api_keys
-from roost.storage.database import Database
+from roost.storage.database import Database, Transaction
 from roost.storage.idempotency import Once, write_once
 
 PREFIX = "roost_"
@@ -18,12 +21,21 @@ USE_NOTED_EVERY = timedelta(minutes=10)
 
 
 class ApiKeys:
-    """`database` is bot_configs.db. A key has its owner's rights."""
+    """`database` is bot_configs.db. A key has its owner's rights; `local_key` is recognised beside them."""
 
-    def __init__(self, database: Database, clock: Clock, ids: Ids) -> None:
+    def __init__(
+        self,
+        database: Database,
+        audit: Audit,
+        clock: Clock,
+        ids: Ids,
+        local_key: LocalKey | None = None,
+    ) -> None:
         self._database = database
+        self._audit = audit
         self._clock = clock
         self._ids = ids
+        self._local_key = local_key
 
     def create(self, person: Person, name: str, once: Once | None = None) -> CreatedKey:
         """Raises Conflict when this person has a hundred keys."""
@@ -33,11 +45,15 @@ class ApiKeys:
         )
 
         created = CreatedKey(key, secret)
-        return write_once(
-            self._database,
-            once,
-            lambda db: api_keys.add_key(db, created, person.id, _sha256(secret), KEYS_AT_MOST),
-        )
+
+        def add(db: Transaction) -> CreatedKey:
+            api_keys.add_key(db, created, person.id, _sha256(secret), KEYS_AT_MOST)
+            self._audit.note(
+                db, Action.KEY_CREATED, person, subject_id=key.id, subject=name, detail=f"ends in {key.last4}"
+            )
+            return created
+
+        return write_once(self._database, once, add)
 
     def list(self, person: Person, before_id: str | None, limit: int) -> Sequence[ApiKey]:
         """Newest first."""
@@ -46,10 +62,17 @@ class ApiKeys:
 
     def delete(self, person: Person, key_id: str, once: Once | None = None) -> None:
         """Raises NotFound."""
-        write_once(self._database, once, lambda db: api_keys.delete_key(db, person.id, key_id))
+
+        def revoke(db: Transaction) -> None:
+            name = api_keys.delete_key(db, person.id, key_id)
+            self._audit.note(db, Action.KEY_REVOKED, person, subject_id=key_id, subject=name)
+
+        write_once(self._database, once, revoke)
 
     def person_of(self, secret: str) -> Person | None:
         """Whose key this is, None for an unknown one. The time of use is noted every ten minutes at most."""
+        if self._local_key is not None and self._local_key.is_secret(secret):
+            return self._local_key.person_of(secret)
         if not secret.startswith(PREFIX):
             return None
         with self._database.read() as db:

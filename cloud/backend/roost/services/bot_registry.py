@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from roost.clock import Clock, Ids
 from roost.domain.accounts import Person, Role
+from roost.domain.audit import Action
+from roost.domain.bot_tokens import TOKEN_WORDS, bare_token
 from roost.domain.bots import (
     UNSET,
     Bot,
@@ -31,15 +32,17 @@ from roost.errors import (
     RemoteUnreachable,
     Unavailable,
 )
+from roost.services.audit import Audit
 from roost.services.bot_logs import BotLogs, LogExcerpt
+from roost.services.bot_presence import BotPresence
 from roost.services.inbox import Inbox
 from roost.services.live_events import BotChanged
 from roost.services.ports import AddressGuard, ChatPlatform
+from roost.services.spending import Spending
 from roost.services.supervisor import Supervisor
 from roost.storage.bots import BotStore
+from roost.storage.database import Transaction
 from roost.storage.idempotency import Once, Replayed, find_reply, write_once
-
-_TOKEN = re.compile(r"[0-9]{6,12}:[A-Za-z0-9_-]{30,64}")
 
 STOP_TIMEOUT_S = 4.0
 RESOLVE_TIMEOUT_S = 5.0
@@ -51,6 +54,16 @@ class BotPage:
 
     items: tuple[BotView, ...]
     next_cursor: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Activity:
+    messages_today: int
+    last_message_at: datetime | None
+    tokens_today: int
+
+
+_NOTHING_YET = _Activity(0, None, 0)
 
 
 class BotRegistry:
@@ -72,6 +85,9 @@ class BotRegistry:
         clock: Clock,
         ids: Ids,
         publish: Callable[[BotChanged], None],
+        spending: Spending,
+        presence: BotPresence,
+        audit: Audit,
     ) -> None:
         self._bots = bots
         self._inbox = inbox
@@ -82,6 +98,9 @@ class BotRegistry:
         self._clock = clock
         self._ids = ids
         self._publish = publish
+        self._spending = spending
+        self._presence = presence
+        self._audit = audit
 
     def create(self, person: Person, wanted: NewBot, once: Once | None = None) -> BotView:
         """Asks the platform who the token belongs to, and registers that bot.
@@ -93,7 +112,7 @@ class BotRegistry:
         _require_builder(person)
         self._replay(once)
         self._check_endpoint(person, wanted.base_url)
-        token = wanted.token.strip()
+        token = bare_token(wanted.token)
         identity = self._identify(wanted.platform, token)
         now = self._clock.now()
         bot = Bot(
@@ -116,14 +135,16 @@ class BotRegistry:
             created_at=now,
             updated_at=now,
         )
-        view = self._view(bot, messages_today=0)
-        write_once(
-            self._bots.database,
-            once,
-            lambda db: self._bots.register(
+        view = self._view(bot, _NOTHING_YET)
+
+        def register(db: Transaction) -> BotView:
+            self._bots.register(
                 db, bot, token, wanted.api_key, lambda other: _already_registered(other, person), view
-            ),
-        )
+            )
+            self._note(db, Action.BOT_CREATED, person, bot)
+            return view
+
+        write_once(self._bots.database, once, register)
         self._told(bot)
         return view
 
@@ -150,15 +171,18 @@ class BotRegistry:
             self._check_endpoint(person, change.base_url)
         handle = None
         if change.token is not UNSET:
-            change = replace(change, token=change.token.strip())
+            change = replace(change, token=bare_token(change.token))
             handle = self._same_bot(person, bot, str(change.token)).handle
-        messages = self._inbox.messages_today([bot_id])[bot_id]
+        activity = self._activities([bot_id])[bot_id]
         now = self._clock.now()
-        view = write_once(
-            self._bots.database,
-            once,
-            lambda db: self._view(_found(self._bots.changed(db, bot_id, change, handle, now)), messages),
-        )
+
+        def write(db: Transaction) -> BotView:
+            changed = _found(self._bots.changed(db, bot_id, change, handle, now))
+            token_changed = change.token is not UNSET
+            self._note(db, Action.BOT_TOKEN_CHANGED if token_changed else Action.BOT_CHANGED, person, changed)
+            return self._view(changed, activity)
+
+        view = write_once(self._bots.database, once, write)
         self._told(view.bot)
         return view
 
@@ -174,9 +198,15 @@ class BotRegistry:
         """Stops the bot and forgets it, its inbox and the chats people had with it on its platform."""
         self._replay(once)
         bot = self._visible(person, bot_id)
-        write_once(self._bots.database, once, lambda db: self._bots.remove(db, bot_id))
+
+        def remove(db: Transaction) -> None:
+            self._bots.remove(db, bot_id)
+            self._note(db, Action.BOT_DELETED, person, bot)
+
+        write_once(self._bots.database, once, remove)
         self._supervisor.settle(bot_id, STOP_TIMEOUT_S)
         self._inbox.forget_bot(bot_id)
+        self._presence.forget(bot_id)
         self._publish(BotChanged(bot_id, bot.owner_id, deleted=True))
 
     def logs(self, person: Person, bot_id: str, *, after: int, level: str, limit: int) -> LogExcerpt:
@@ -192,15 +222,26 @@ class BotRegistry:
             raise Forbidden(
                 "Only the person who registered this bot may start it. You may stop or delete it."
             )
-        messages = self._inbox.messages_today([bot_id])[bot_id]
+        if desired is Desired.RUNNING and not bot.token_last4:
+            raise Conflict(
+                "This bot was imported without its token. Enter its token, then start it.",
+                code="token_missing",
+            )
+        activity = self._activities([bot_id])[bot_id]
         now = self._clock.now()
-        view = write_once(
-            self._bots.database,
-            once,
-            lambda db: self._view(_found(self._bots.wanted(db, bot_id, desired, now)), messages, restart),
-        )
+        action = Action.BOT_STARTED if desired is Desired.RUNNING else Action.BOT_STOPPED
+
+        def want(db: Transaction) -> BotView:
+            wanted = _found(self._bots.wanted(db, bot_id, desired, now))
+            self._note(db, Action.BOT_RESTARTED if restart else action, person, wanted)
+            return self._view(wanted, activity, restart)
+
+        view = write_once(self._bots.database, once, want)
         self._told(view.bot, restart=restart)
         return view
+
+    def _note(self, db: Transaction, action: Action, person: Person, bot: Bot) -> None:
+        self._audit.note(db, action, person, subject_id=bot.id, subject=_called(bot))
 
     def _told(self, bot: Bot, *, restart: bool = False) -> None:
         self._supervisor.poke(bot.id, restart=restart)
@@ -236,24 +277,17 @@ class BotRegistry:
                 " Register a Telegram bot.",
                 field="platform",
             )
-        if not _TOKEN.fullmatch(token):
-            raise InvalidInput(
-                "This is not a Telegram bot token. Copy the whole token from @BotFather: digits, a colon,"
-                " and about 35 letters and digits.",
-                field="token",
-            )
+        words = TOKEN_WORDS[platform]
+        if not words.is_whole(token):
+            raise InvalidInput(words.shape, field="token")
         try:
             return asked.identify(token)
         except RemoteRejected as error:
-            raise InvalidInput(
-                f"Telegram refuses this token: {error.message}. Copy it again from @BotFather, or make a"
-                " new one there with /token.",
-                field="token",
-            ) from error
+            raise InvalidInput(words.refused(error.message), field="token") from error
         except RemoteUnreachable as error:
             raise Unavailable(
-                f"Telegram cannot be asked who this token belongs to: {error.message} Nothing was stored; try"
-                " again in a moment.",
+                f"{words.name} cannot be asked who this token belongs to: {error.message} Nothing was stored;"
+                " try again in a moment.",
                 retry_after_s=5,
             ) from error
 
@@ -272,10 +306,18 @@ class BotRegistry:
         )
 
     def _views(self, bots: Sequence[Bot]) -> tuple[BotView, ...]:
-        messages = self._inbox.messages_today([bot.id for bot in bots])
-        return tuple(self._view(bot, messages[bot.id]) for bot in bots)
+        activities = self._activities([bot.id for bot in bots])
+        return tuple(self._view(bot, activities[bot.id]) for bot in bots)
 
-    def _view(self, bot: Bot, messages_today: int, restarting: bool = False) -> BotView:
+    def _activities(self, bot_ids: Sequence[str]) -> dict[str, _Activity]:
+        messages = self._inbox.messages_today(bot_ids)
+        last = self._inbox.last_messages(bot_ids)
+        tokens = self._spending.tokens_today(bot_ids)
+        return {
+            bot_id: _Activity(messages[bot_id], last.get(bot_id), tokens[bot_id]) for bot_id in bot_ids
+        }
+
+    def _view(self, bot: Bot, activity: _Activity, restarting: bool = False) -> BotView:
         observed = self._supervisor.observed(bot.id)
         standing = _standing(bot, observed, restarting, self._clock.now())
         uptime_s = None
@@ -288,7 +330,11 @@ class BotRegistry:
             since=standing.since,
             uptime_s=uptime_s,
             last_contact_at=standing.last_contact_at,
-            messages_today=messages_today,
+            last_message_at=activity.last_message_at,
+            messages_today=activity.messages_today,
+            tokens_today=activity.tokens_today,
+            tokens_limit=self._spending.tokens_limit,
+            privacy_mode=self._presence.privacy_mode(bot.id),
         )
 
 
@@ -322,6 +368,10 @@ def _found(bot: Bot | None) -> Bot:
     if bot is None:
         raise NotFound("There is no such bot.")
     return bot
+
+
+def _called(bot: Bot) -> str:
+    return f"@{bot.handle} on {bot.platform.value.capitalize()}"
 
 
 def _require_builder(person: Person) -> None:

@@ -43,6 +43,13 @@ class SourceChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class RightsChanged:
+    """Somebody's role changed, or their sessions or keys ended: what they watch must be judged afresh."""
+
+    person_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class Missed:
     """Events were dropped because the watcher was slow: what it shows is out of date, whole."""
 
@@ -52,7 +59,7 @@ class Stopping:
     """Roost stops; nothing follows."""
 
 
-LiveEvent = BotChanged | BotLogged | SourceChanged
+LiveEvent = BotChanged | BotLogged | SourceChanged | RightsChanged
 Delivered = LiveEvent | Missed | Stopping
 
 
@@ -113,7 +120,14 @@ class LiveEvents:
         self._lock = threading.Lock()
         self._subscriptions: set[Subscription] = set()
         self._number = 0
+        self._rights_version = 0
         self._stopping = False
+
+    @property
+    def rights_version(self) -> int:
+        """Rises whenever anybody's rights change: cheap to compare, for streams that wait elsewhere."""
+        with self._lock:
+            return self._rights_version
 
     @property
     def last_number(self) -> int:
@@ -129,6 +143,8 @@ class LiveEvents:
     def publish(self, event: LiveEvent) -> None:
         with self._lock:
             self._number += 1
+            if isinstance(event, RightsChanged):
+                self._rights_version += 1
             for subscription in self._subscriptions:
                 subscription.offer(self._number, event)
 
@@ -161,3 +177,5 @@ def _subject(event: LiveEvent) -> object:
             return ("source", source_id)
         case BotLogged(bot_id=bot_id, id=line_id):
             return ("log", bot_id, line_id)
+        case RightsChanged(person_id=person_id):
+            return ("rights", person_id)

@@ -9,9 +9,12 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from roost.domain.accounts import Person
+from roost.domain.alerts import Alert
 from roost.domain.answers import AnswerEvent, AnswerSettings, Question
 from roost.domain.bots import BotCredentials, BotIdentity
 from roost.domain.documents import CrawlProgress, ExtractedPage, PageRecord, Retrieval, Source
+from roost.domain.people import Identity
+from roost.errors import InvalidInput
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,6 +191,21 @@ class AnswerWriter(Protocol):
         ...
 
 
+class AlertChannel(Protocol):
+    """A way to tell whoever runs the installation."""
+
+    @property
+    def name(self) -> str:
+        """For the log; holds no secret."""
+        ...
+
+    def deliver(self, alert: Alert) -> None:
+        """Returns once it is delivered, within half a minute. Raises RemoteRejected, RemoteUnreachable,
+        AddressRefused.
+        """
+        ...
+
+
 POLLED_ELSEWHERE = "polled_elsewhere"
 
 
@@ -218,4 +236,28 @@ class BotConnection(Protocol):
 class BotConnector(Protocol):
     async def connect(self, credentials: BotCredentials) -> BotConnection:
         """A connection that has not been opened; no network yet."""
+        ...
+
+
+class SignInRefused(InvalidInput):
+    """A sign-in at a provider that cannot be trusted, or was not meant; nobody is signed in."""
+
+    default_code = "sign_in_refused"
+
+
+class IdentityProvider(Protocol):
+    """Says who somebody is, when their browser comes back from it with a code."""
+
+    def address(self, state: str, nonce: str, verifier: str) -> str:
+        """Where the browser goes to sign in. `verifier` is PKCE's, 43 to 128 characters.
+
+        Raises RemoteUnreachable.
+        """
+        ...
+
+    def identify(self, code: str, nonce: str, verifier: str) -> Identity:
+        """Whom the provider vouches for, with a verified e-mail address. A code works once.
+
+        Raises SignInRefused, RemoteUnreachable.
+        """
         ...

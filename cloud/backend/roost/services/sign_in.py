@@ -9,13 +9,19 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections import deque
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 
 from roost.clock import Clock, Ids
 from roost.domain.accounts import Person, Role
+from roost.domain.audit import Action
+from roost.domain.people import OpenSession
 from roost.errors import InvalidInput, LimitReached
+from roost.services.audit import Audit
+from roost.services.live_events import RightsChanged
 from roost.storage import accounts
-from roost.storage.database import Database
+from roost.storage.database import Database, Transaction
+from roost.storage.idempotency import Once, write_once
 
 SESSION_LASTS = timedelta(days=30)
 SESSION_EXTENDED_AFTER = timedelta(days=1)
@@ -29,12 +35,21 @@ PEERS_REMEMBERED = 1000
 
 
 class SignIn:
-    """`database` is bot_configs.db."""
+    """`database` is bot_configs.db; `publish` is told whose sessions ended."""
 
-    def __init__(self, database: Database, clock: Clock, ids: Ids) -> None:
+    def __init__(
+        self,
+        database: Database,
+        audit: Audit,
+        clock: Clock,
+        ids: Ids,
+        publish: Callable[[RightsChanged], None],
+    ) -> None:
         self._database = database
+        self._audit = audit
         self._clock = clock
         self._ids = ids
+        self._publish = publish
 
     def local_owner(self) -> Person:
         """The person who uses Roost on this machine: its first owner, made at the first call."""
@@ -52,7 +67,7 @@ class SignIn:
         """A new session's secret, for the cookie. `ends` is the secret of the session there was before."""
         secret = self._ids.secret()
         now = self._clock.now()
-        new = accounts.NewSession(_sha256(secret), person.id, now + SESSION_LASTS)
+        new = accounts.NewSession(self._ids.new(), _sha256(secret), person.id, now + SESSION_LASTS)
         ended = None if ends is None else _sha256(ends)
         self._database.write(
             lambda db: accounts.begin_session(db, new, user_agent[:USER_AGENT_KEPT], now, ended)
@@ -71,7 +86,48 @@ class SignIn:
         return session.person
 
     def end_session(self, secret: str) -> None:
-        self._database.write(lambda db: accounts.delete_session(db, _sha256(secret)))
+        """Also when there is none: signing out always succeeds."""
+        now = self._clock.now()
+
+        def end(db: Transaction) -> Person | None:
+            session = accounts.find_session(db, _sha256(secret), now)
+            accounts.delete_session(db, _sha256(secret))
+            if session is None:
+                return None
+            self._audit.note(db, Action.SIGNED_OUT, session.person)
+            return session.person
+
+        person = self._database.write(end)
+        if person is not None:
+            self._publish(RightsChanged(person.id))
+
+    def sessions(
+        self, person: Person, current: str | None, before_id: str | None, limit: int
+    ) -> Sequence[OpenSession]:
+        """Where somebody is signed in. `current` is the secret of the session that asks, if one does."""
+        asking = None if current is None else _sha256(current)
+        with self._database.read() as db:
+            found = accounts.list_sessions(db, person.id, before_id, limit, self._clock.now())
+        return [
+            OpenSession(
+                id=each.id,
+                user_agent=each.user_agent,
+                created_at=each.created_at,
+                last_used_at=max(each.created_at, each.expires_at - SESSION_LASTS),
+                current=each.secret_sha256 == asking,
+            )
+            for each in found
+        ]
+
+    def end_session_of(self, person: Person, session_id: str, once: Once | None = None) -> None:
+        """Signs one of somebody's browsers out. Raises NotFound."""
+
+        def end(db: Transaction) -> None:
+            accounts.delete_session_of(db, person.id, session_id)
+            self._audit.note(db, Action.SESSION_ENDED, person, subject_id=session_id)
+
+        write_once(self._database, once, end)
+        self._publish(RightsChanged(person.id))
 
     def make_link_code(self) -> str:
         """A code that signs the owner in once, within fifteen minutes: put it behind `/auth/link#`."""

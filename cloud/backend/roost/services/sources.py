@@ -6,12 +6,15 @@ from collections.abc import Mapping
 from urllib.parse import urlsplit, urlunsplit
 
 from roost.clock import Clock, Ids
+from roost.domain.accounts import Person
+from roost.domain.audit import Action
 from roost.domain.documents import Source, SourceKind
 from roost.errors import InvalidInput
+from roost.services.audit import Audit
 from roost.services.ingestion import Ingestion, SourceState
 from roost.services.ports import Crawler
 from roost.storage import sources
-from roost.storage.database import Database
+from roost.storage.database import Database, Transaction
 from roost.storage.idempotency import Once, write_once
 
 DAY_S = 86_400
@@ -30,6 +33,7 @@ class Sources:
         clock: Clock,
         ids: Ids,
         website_every_s: int,
+        audit: Audit,
     ) -> None:
         self._database = database
         self._ingestion = ingestion
@@ -37,6 +41,7 @@ class Sources:
         self._clock = clock
         self._ids = ids
         self._website_every_s = website_every_s
+        self._audit = audit
 
     def create(
         self,
@@ -46,9 +51,11 @@ class Sources:
         *,
         every_s: int | None = None,
         source_id: str | None = None,
+        by: Person | None = None,
         once: Once | None = None,
     ) -> Source:
-        """Adds a source, and its first crawl begins. The same id and content give the existing one.
+        """Adds a source, and its first crawl begins. The same id and content give the existing one. `by` is
+        who does it, for the audit log.
 
         Raises AddressRefused, InvalidInput, Conflict (`source_exists`, `id_taken`), Replayed.
         """
@@ -62,7 +69,13 @@ class Sources:
             owner_id=owner_id,
             created_at=self._clock.now(),
         )
-        stored = write_once(self._database, once, lambda db: sources.insert_source_once(db, source))
+
+        def add(db: Transaction) -> Source:
+            stored = sources.insert_source_once(db, source)
+            self._note(db, Action.SOURCE_ADDED, by, stored)
+            return stored
+
+        stored = write_once(self._database, once, add)
         self._ingestion.source_changed(stored)
         return stored
 
@@ -95,6 +108,7 @@ class Sources:
         *,
         every_s: int | None = None,
         paused: bool | None = None,
+        by: Person | None = None,
         once: Once | None = None,
     ) -> Source:
         """Changes what is given. Pausing ends a crawl that runs. Raises NotFound, InvalidInput, Replayed."""
@@ -102,16 +116,30 @@ class Sources:
         if every_s is not None:
             self._period(SourceKind.WEBSITE, every_s)
         at = self._clock.now()
-        changed = write_once(
-            self._database, once, lambda db: sources.change_source(db, source_id, every_s, paused, at)
-        )
+
+        def write(db: Transaction) -> Source:
+            changed = sources.change_source(db, source_id, every_s, paused, at)
+            self._note(db, Action.SOURCE_CHANGED, by, changed)
+            return changed
+
+        changed = write_once(self._database, once, write)
         self._ingestion.source_changed(changed)
         return changed
 
-    def delete(self, source_id: str, *, once: Once | None = None) -> None:
+    def delete(self, source_id: str, *, by: Person | None = None, once: Once | None = None) -> None:
         """Deletes the source with its pages and passages. Raises NotFound, Replayed."""
-        write_once(self._database, once, lambda db: sources.delete_source(db, source_id))
+
+        def delete(db: Transaction) -> None:
+            source = sources.get_source(db, source_id)
+            sources.delete_source(db, source_id)
+            self._note(db, Action.SOURCE_DELETED, by, source)
+
+        write_once(self._database, once, delete)
         self._ingestion.forget(source_id)
+
+    def _note(self, db: Transaction, action: Action, by: Person | None, source: Source) -> None:
+        called = source.url or source.kind.value
+        self._audit.note(db, action, by, subject_id=source.id, subject=called)
 
     def _address(self, kind: SourceKind, url: str | None) -> str | None:
         if kind is SourceKind.MANUAL:

@@ -8,16 +8,12 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import TYPE_CHECKING
 
 from roost.clock import Clock
 from roost.domain.answers import Question
 from roost.errors import LimitReached
 from roost.storage import daily_use
-from roost.storage.database import Database
-
-if TYPE_CHECKING:
-    from sqlalchemy import Connection
+from roost.storage.database import Database, Transaction
 
 # Web questions that are about no bot share one allowance of tokens.
 NO_BOT = "web"
@@ -120,7 +116,7 @@ class Spending:
             return self._carried.get((at.date(), person), 0)
 
 
-def _taken(db: Connection, at: datetime, person: str) -> int:
+def _taken(db: Transaction, at: datetime, person: str) -> int:
     used = daily_use.used(db, at, "questions", person)
     daily_use.forget(db, person)
     return used

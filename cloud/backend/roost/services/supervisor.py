@@ -18,6 +18,7 @@ from roost.clock import Clock
 from roost.domain.backoff import Backoff
 from roost.domain.bots import BotCredentials, Desired, Observed, Platform, Status
 from roost.errors import DecryptionRefused, NotFound, RemoteRejected, RoostError
+from roost.services.audit import Audit
 from roost.services.bot_logs import BotLogs
 from roost.services.live_events import BotChanged
 from roost.services.ports import POLLED_ELSEWHERE, BotConnection, BotConnector
@@ -76,6 +77,7 @@ class Supervisor:
         clock: Clock,
         chance: Callable[[], float],
         publish: Callable[[BotChanged], None],
+        audit: Audit,
     ) -> None:
         self._bots = bots
         self._connectors = connectors
@@ -83,6 +85,7 @@ class Supervisor:
         self._clock = clock
         self._chance = chance
         self._publish = publish
+        self._audit = audit
         self._loop: asyncio.AbstractEventLoop | None = None
         self._lock = threading.Lock()
         self._observed: dict[str, Observed] = {}
@@ -197,6 +200,7 @@ class Supervisor:
         bot = await asyncio.to_thread(self._bots.find, bot_id)
         if bot is None:
             return
+        await asyncio.to_thread(self._audit.decryption_refused, bot.id, f"@{bot.handle}")
         wanted = bot.desired is Desired.RUNNING
         now = self._clock.now()
         observed = Observed(

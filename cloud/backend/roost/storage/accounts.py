@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -9,6 +10,7 @@ from sqlalchemy import Connection, Row
 
 from roost.clock import parse_timestamp, timestamp
 from roost.domain.accounts import Person, Role, SessionRecord
+from roost.errors import NotFound
 from roost.storage.statements import text
 
 _PERSON = "users.id, users.name, users.email, users.role"
@@ -16,9 +18,19 @@ _PERSON = "users.id, users.name, users.email, users.role"
 
 @dataclass(frozen=True, slots=True)
 class NewSession:
+    id: str
     secret_sha256: str
     person_id: str
     expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class StoredSession:
+    id: str
+    secret_sha256: str
+    created_at: datetime
+    expires_at: datetime
+    user_agent: str
 
 
 def find_person(db: Connection, kind: str, subject: str) -> Person | None:
@@ -65,10 +77,11 @@ def begin_session(
     )
     db.execute(
         text(
-            "INSERT INTO sessions (secret_sha256, user_id, created_at, expires_at, user_agent)"
-            " VALUES (:secret, :user_id, :created_at, :expires_at, :user_agent)"
+            "INSERT INTO sessions (id, secret_sha256, user_id, created_at, expires_at, user_agent)"
+            " VALUES (:id, :secret, :user_id, :created_at, :expires_at, :user_agent)"
         ),
         {
+            "id": new.id,
             "secret": new.secret_sha256,
             "user_id": new.person_id,
             "created_at": timestamp(at),
@@ -83,7 +96,7 @@ def find_session(db: Connection, secret_sha256: str, at: datetime) -> SessionRec
     row = db.execute(
         text(
             f"SELECT {_PERSON}, sessions.expires_at FROM sessions JOIN users ON users.id = sessions.user_id"  # noqa: S608 - our own column list
-            " WHERE secret_sha256 = :secret AND expires_at > :now"
+            " WHERE secret_sha256 = :secret AND expires_at > :now AND users.removed_at IS NULL"
         ),
         {"secret": secret_sha256, "now": timestamp(at)},
     ).one_or_none()
@@ -99,6 +112,40 @@ def extend_session(db: Connection, secret_sha256: str, expires_at: datetime) -> 
 
 def delete_session(db: Connection, secret_sha256: str) -> None:
     db.execute(text("DELETE FROM sessions WHERE secret_sha256 = :secret"), {"secret": secret_sha256})
+
+
+def list_sessions(
+    db: Connection, person_id: str, before_id: str | None, limit: int, at: datetime
+) -> Sequence[StoredSession]:
+    """Those that hold at this moment, by falling id."""
+    rows = db.execute(
+        text(
+            "SELECT id, secret_sha256, created_at, expires_at, user_agent FROM sessions"
+            " WHERE user_id = :person_id AND expires_at > :now AND (:before IS NULL OR id < :before)"
+            " ORDER BY id DESC LIMIT :limit"
+        ),
+        {"person_id": person_id, "now": timestamp(at), "before": before_id, "limit": limit},
+    )
+    return [
+        StoredSession(
+            row.id,
+            row.secret_sha256,
+            parse_timestamp(row.created_at),
+            parse_timestamp(row.expires_at),
+            row.user_agent,
+        )
+        for row in rows
+    ]
+
+
+def delete_session_of(db: Connection, person_id: str, session_id: str) -> None:
+    """Raises NotFound when this person has no such session."""
+    deleted = db.execute(
+        text("DELETE FROM sessions WHERE id = :id AND user_id = :person_id"),
+        {"id": session_id, "person_id": person_id},
+    )
+    if deleted.rowcount != 1:
+        raise NotFound("There is no such session. Reload the list.")
 
 
 def add_sign_in_link(db: Connection, code_sha256: str, at: datetime, expires_at: datetime) -> None:

@@ -60,7 +60,8 @@ def find_key_owner(db: Connection, secret_sha256: str) -> tuple[ApiKey, Person] 
     row = db.execute(
         text(
             f"SELECT {_KEY}, users.id AS person_id, users.name AS person_name, users.email, users.role"  # noqa: S608 - our own column list
-            " FROM api_keys JOIN users ON users.id = api_keys.user_id WHERE secret_sha256 = :secret"
+            " FROM api_keys JOIN users ON users.id = api_keys.user_id"
+            " WHERE secret_sha256 = :secret AND users.removed_at IS NULL"
         ),
         {"secret": secret_sha256},
     ).one_or_none()
@@ -75,14 +76,15 @@ def touch_key(db: Connection, key_id: str, at: datetime) -> None:
     )
 
 
-def delete_key(db: Connection, person_id: str, key_id: str) -> None:
-    """Raises NotFound when this person has no such key."""
+def delete_key(db: Connection, person_id: str, key_id: str) -> str:
+    """The name of the key that was. Raises NotFound when this person has no such key."""
     deleted = db.execute(
-        text("DELETE FROM api_keys WHERE id = :id AND user_id = :user_id"),
+        text("DELETE FROM api_keys WHERE id = :id AND user_id = :user_id RETURNING name"),
         {"id": key_id, "user_id": person_id},
-    )
-    if deleted.rowcount != 1:
+    ).one_or_none()
+    if deleted is None:
         raise NotFound("There is no such API key. Reload the list.")
+    return str(deleted.name)
 
 
 def _key(row: Row[tuple[object, ...]]) -> ApiKey:

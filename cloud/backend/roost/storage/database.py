@@ -26,6 +26,9 @@ from roost.storage.migrations import migrate
 
 T = TypeVar("T")
 
+# What a write is given; use cases pass it on to storage and ask nothing of it themselves.
+Transaction = Connection
+
 QUEUE_LIMIT = 10_000
 BATCH_LIMIT = 256
 QUEUE_TIMEOUT_S = 5.0

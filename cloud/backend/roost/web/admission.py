@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from flask import Request
 
-from roost.domain.accounts import Person
+from roost.domain.accounts import Person, Role
 from roost.errors import Forbidden, InvalidInput, Unauthenticated, Unavailable
 from roost.settings import Settings
 from roost.web.cookies import session_secret
@@ -22,6 +22,7 @@ from roost.web.services import Services
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+PROVIDER_PATHS = ("/auth/google", "/auth/callback")
 PROBES = ("/healthz", "/readyz")
 
 
@@ -58,7 +59,7 @@ def admit(request: Request, route: Route | None, services: Services) -> Caller:
     in_api = request.path.startswith("/api/") or request.path == "/api"
     access = route.access if route is not None else (Access.SIGNED_IN if in_api else Access.PUBLIC)
     if (in_api and access is not Access.PUBLIC) or (
-        request.path.startswith("/auth/") and request.method == "POST"
+        request.path.startswith("/auth/") and (request.method == "POST" or request.path in PROVIDER_PATHS)
     ):
         check_ready(services)
     bearer = _bearer(request)
@@ -131,6 +132,8 @@ def _check_access(request: Request, access: Access, caller: Caller, settings: Se
     if caller.person is None:
         remedy = "This API key is unknown or revoked. Use another." if caller.by_key else "Sign in to go on."
         raise Unauthenticated(remedy)
+    if access is Access.OWNER and caller.person.role is not Role.OWNER:
+        raise Forbidden("Only owners may do this. Ask one.", code="owners_only")
     if access in (Access.BUILD, Access.METRICS) and not caller.person.may_build:
         raise Forbidden(
             "Guests may use the chat only. Ask the owner to make you a member.", code="guests_chat_only"

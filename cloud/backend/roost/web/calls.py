@@ -191,13 +191,13 @@ class Endpoint:
         """Raises InvalidInput and its kin for what the view does not take."""
         view = self.view
         found: dict[str, Any] = {}
-        query = sent.query_values()
+        query = {} if self._route.any_query else sent.query_values()
         if view.query is not None:
             found["query"] = _checked(view.query, query, strict=False)
         elif query:
             name = shown(next(iter(query)))
             raise InvalidInput("This address takes no such parameter. Leave it out.", field=name)
-        if self._route.writes:
+        if self._route.writes and self._route.upload is None:
             body = sent.json_body()
             if view.body is not None:
                 found["body"] = _checked(view.body, body, strict=True)

@@ -22,12 +22,21 @@ from roost.web import (
     payloads_chat,
     payloads_knowledge,
     payloads_operations,
+    payloads_people,
     payloads_session,
 )
 from roost.web.calls import View
 from roost.web.routes import Access, Route
 
-_MODULES = (payload, payloads_session, payloads_bots, payloads_chat, payloads_knowledge, payloads_operations)
+_MODULES = (
+    payload,
+    payloads_session,
+    payloads_people,
+    payloads_bots,
+    payloads_chat,
+    payloads_knowledge,
+    payloads_operations,
+)
 # Payloads of events, which no operation refers to.
 _STREAMED = ("LiveLogLine", "RunSources", "RunDelta", "RunDone")
 _SECURITY: list[dict[str, list[Any]]] = [{"cookie": []}, {"apiKey": []}]
@@ -56,10 +65,13 @@ def describe(routes: Iterable[Route]) -> dict[str, Any]:
         validation_error_model=payload.Error,
     )
     declared: dict[tuple[str, str], set[str]] = {}
+    uploads: dict[tuple[str, str], str] = {}
     for route in routes:
         view = View(route.view)
         responses = _responses(route, view)
         declared[(_path(route.rule), route.method.lower())] = {str(status) for status in responses}
+        if route.upload is not None:
+            uploads[(_path(route.rule), route.method.lower())] = route.upload
         register = getattr(app, route.method.lower())
         register(
             route.rule,
@@ -73,7 +85,13 @@ def describe(routes: Iterable[Route]) -> dict[str, Any]:
         app.components_schemas[name] = _model(name).model_json_schema(
             ref_template="#/components/schemas/{model}", mode="serialization"
         )
-    return _without_additions(app.api_doc, declared)
+    described = _without_additions(app.api_doc, declared)
+    for (path, method), media in uploads.items():
+        described["paths"][path][method]["requestBody"] = {
+            "required": True,
+            "content": {media: {"schema": {"type": "string", "format": "binary"}}},
+        }
+    return described
 
 
 def error_statuses(route: Route, view: View) -> set[int]:
@@ -88,7 +106,7 @@ def error_statuses(route: Route, view: View) -> set[int]:
     if route.access is Access.METRICS:
         return found | {401, 403}
     found |= {401, 503}
-    if route.access is Access.BUILD or route.writes:
+    if route.access in (Access.BUILD, Access.OWNER) or route.writes:
         found |= {403}
     if "<" in route.rule:
         found |= {404}
@@ -98,6 +116,8 @@ def error_statuses(route: Route, view: View) -> set[int]:
         found |= {422}
     if view.body is not None:
         found |= {400, 413, 415}
+    if route.upload is not None:
+        found |= {413, 415}
     return found
 
 

@@ -13,7 +13,7 @@ from werkzeug.exceptions import HTTPException
 
 from roost import errors
 from roost.log import redact
-from roost.web.requests import TooLarge, Unreadable, WrongMediaType
+from roost.web.requests import Unreadable, WrongMediaType
 
 if TYPE_CHECKING:
     from pydantic import ValidationError
@@ -23,7 +23,7 @@ log = logging.getLogger("roost.web")
 STATUSES: dict[type[errors.RoostError], int] = {
     Unreadable: 400,
     WrongMediaType: 415,
-    TooLarge: 413,
+    errors.TooLarge: 413,
     errors.InvalidInput: 422,
     errors.Unauthenticated: 401,
     errors.Forbidden: 403,

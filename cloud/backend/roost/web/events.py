@@ -13,6 +13,7 @@ from roost.services.live_events import (
     BotLogged,
     LiveEvent,
     Missed,
+    RightsChanged,
     SourceChanged,
     Stopping,
     Subscription,
@@ -45,6 +46,8 @@ def _wanted_by(person: Person) -> Callable[[LiveEvent], bool]:
     def wanted(event: LiveEvent) -> bool:
         if isinstance(event, SourceChanged):
             return True
+        if isinstance(event, RightsChanged):
+            return event.person_id == person.id
         return person.role is Role.OWNER or event.owner_id == person.id
 
     return wanted
@@ -80,6 +83,9 @@ def _frames(call: Call, subscription: Subscription, missed: bool) -> Iterator[by
                 yield frame("log", line.model_dump_json(), event_id)
             case BotChanged():
                 yield _bot_frame(call, event, event_id)
+            case RightsChanged():
+                if not still_signed_in(call):
+                    return
             case SourceChanged():
                 yield _source_frame(call, event, event_id)
 

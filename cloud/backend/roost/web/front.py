@@ -81,12 +81,13 @@ class Front:
             return _error(start_response, "400 Bad Request", "unknown_host", sentence)
         if path == "/api/session" and method in ("GET", "HEAD"):
             local = may_sign_in_locally(environ, self._settings)
+            google = self._settings.google_client_id is not None
             return _json(
                 start_response,
                 "200 OK",
                 {
                     "user": None,
-                    "sign_in": {"google": False, "local": local, "link": not local},
+                    "sign_in": {"google": google, "local": local, "link": not (local or google)},
                     "state": standing.state,
                     "reason": standing.reason,
                 },

@@ -30,6 +30,36 @@ class Replication(Payload):
     cost_per_month_usd: float | None
 
 
+class MadeSignInLink(Payload):
+    url: str
+    expires_at: Moment
+
+
+class KeyExchange(Payload):
+    resealed: int
+    unreadable: int
+    resumed: bool
+    from_environment: bool
+
+
+class ExportRequest(Payload):
+    tokens: bool = False
+
+
+class Tally(Payload):
+    added: int
+    known: int
+
+
+class Imported(Payload):
+    bots: Tally
+    sources: Tally
+    conversations: Tally
+    messages: Tally
+    tokens_missing: int
+    refused: list[str]
+
+
 class DatabaseTier(Payload):
     name: str
     state: str

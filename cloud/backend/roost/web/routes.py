@@ -19,6 +19,7 @@ class Access(StrEnum):
     METRICS = "metrics"
     SIGNED_IN = "signed_in"
     BUILD = "build"
+    OWNER = "owner"
 
 
 class Store(StrEnum):
@@ -35,7 +36,8 @@ class Route:
     `reply` names the payload it answers with. `errors` are statuses beyond those that follow from the access,
     the method and the payloads. `secret_reply` keeps the stored reply encrypted. A `repeatable` write has the
     same effect however often it is done, and its reply is stored after it. `media` is what a route answers
-    with when that is no JSON.
+    with when that is no JSON. `any_query`: another party makes the query, and the view reads it itself.
+    `upload` is what a route takes when that is no JSON.
     """
 
     method: str
@@ -52,6 +54,8 @@ class Route:
     reply: str | None = None
     secret_reply: bool = False
     repeatable: bool = False
+    any_query: bool = False
+    upload: str | None = None
 
     @property
     def writes(self) -> bool:
@@ -62,8 +66,9 @@ class Route:
         return self.name
 
 
-_SESSION, _BOTS, _LIVE, _CHAT, _KNOWLEDGE, _OPERATIONS = (
+_SESSION, _PEOPLE, _BOTS, _LIVE, _CHAT, _KNOWLEDGE, _OPERATIONS = (
     "Session",
+    "People",
     "Bots",
     "Live",
     "Chat",
@@ -71,9 +76,10 @@ _SESSION, _BOTS, _LIVE, _CHAT, _KNOWLEDGE, _OPERATIONS = (
     "Operations",
 )
 _CONFIGS, _TALKS = Store.BOT_CONFIGS, Store.CONVERSATIONS
-_PUBLIC, _SIGNED_IN, _BUILD = Access.PUBLIC, Access.SIGNED_IN, Access.BUILD
+_PUBLIC, _SIGNED_IN, _BUILD, _OWNER = Access.PUBLIC, Access.SIGNED_IN, Access.BUILD, Access.OWNER
 _STREAM = "text/event-stream"
 _HTML = "text/html"
+_ZIP = "application/zip"
 
 ROUTES = (
     Route("GET", "/api/session", "getSession", _SESSION, "session:get", _PUBLIC, reply="Session"),
@@ -108,6 +114,83 @@ ROUTES = (
         errors=(403,),
         reply="Session",
     ),
+    Route(
+        "GET",
+        "/auth/google",
+        "signInAtProvider",
+        _SESSION,
+        "provider_sign_in:begin",
+        _PUBLIC,
+        status=302,
+        errors=(404, 429, 503),
+        media=_HTML,
+        any_query=True,
+    ),
+    Route(
+        "GET",
+        "/auth/callback",
+        "comeBackFromProvider",
+        _SESSION,
+        "provider_sign_in:callback",
+        _PUBLIC,
+        status=302,
+        errors=(400, 403, 404, 429, 503),
+        media=_HTML,
+        any_query=True,
+    ),
+    Route(
+        "GET",
+        "/api/account/sessions",
+        "listSessions",
+        _SESSION,
+        "account:sessions",
+        _SIGNED_IN,
+        reply="SessionList",
+    ),
+    Route(
+        "DELETE",
+        "/api/account/sessions/<id>",
+        "endSession",
+        _SESSION,
+        "account:end_session",
+        _SIGNED_IN,
+        _CONFIGS,
+        204,
+    ),
+    Route("GET", "/api/people", "listPeople", _PEOPLE, "people:index", _OWNER, reply="PersonList"),
+    Route("PATCH", "/api/people/<id>", "updatePerson", _PEOPLE, "people:update", _OWNER, _CONFIGS, 204),
+    Route("DELETE", "/api/people/<id>", "removePerson", _PEOPLE, "people:delete", _OWNER, _CONFIGS, 204),
+    Route(
+        "GET",
+        "/api/invitations",
+        "listInvitations",
+        _PEOPLE,
+        "people:invitations",
+        _OWNER,
+        reply="InvitationList",
+    ),
+    Route(
+        "POST",
+        "/api/invitations",
+        "invite",
+        _PEOPLE,
+        "people:invite",
+        _OWNER,
+        _CONFIGS,
+        201,
+        reply="Invitation",
+    ),
+    Route(
+        "DELETE",
+        "/api/invitations/<id>",
+        "withdrawInvitation",
+        _PEOPLE,
+        "people:withdraw",
+        _OWNER,
+        _CONFIGS,
+        204,
+    ),
+    Route("GET", "/api/audit", "listAudit", _PEOPLE, "audit:index", _OWNER, reply="AuditLog"),
     Route("GET", "/api/keys", "listKeys", _SESSION, "keys:index", _BUILD, reply="ApiKeyList"),
     Route(
         "POST",
@@ -122,6 +205,44 @@ ROUTES = (
         reply="CreatedApiKey",
     ),
     Route("DELETE", "/api/keys/<id>", "deleteKey", _SESSION, "keys:delete", _BUILD, _CONFIGS, 204),
+    Route(
+        "POST",
+        "/api/sign-in-links",
+        "makeSignInLink",
+        _SESSION,
+        "owner_commands:make_sign_in_link",
+        _OWNER,
+        status=201,
+        reply="MadeSignInLink",
+    ),
+    Route(
+        "POST",
+        "/api/secret-key/rotate",
+        "rotateSecretKey",
+        _OPERATIONS,
+        "owner_commands:rotate_key",
+        _OWNER,
+        reply="KeyExchange",
+    ),
+    Route(
+        "POST",
+        "/api/export",
+        "exportWorkspace",
+        _OPERATIONS,
+        "transfer:export",
+        _BUILD,
+        media=_ZIP,
+    ),
+    Route(
+        "POST",
+        "/api/import",
+        "importWorkspace",
+        _OPERATIONS,
+        "transfer:import_",
+        _BUILD,
+        upload=_ZIP,
+        reply="Imported",
+    ),
     Route("GET", "/api/bots", "listBots", _BOTS, "bots:index", _BUILD, reply="BotList"),
     Route("POST", "/api/bots", "createBot", _BOTS, "bots:create", _BUILD, _CONFIGS, 201, reply="Bot"),
     Route("GET", "/api/bots/<id>", "getBot", _BOTS, "bots:get", _BUILD, reply="Bot"),

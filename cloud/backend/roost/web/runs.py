@@ -22,6 +22,8 @@ from roost.web.payloads_chat import Feedback, NewFeedback, RunDelta, RunDone, Ru
 from roost.web.streams import HEARTBEAT, HEARTBEAT_S, answer_stream, frame, plain_frame, still_signed_in
 from roost.web.threads import shown_citations, shown_message
 
+RIGHTS_JUDGED_EVERY_S = 1.0
+
 
 def stream(call: Call, run_id: str) -> Response:
     """An answer as it is written, as server-sent events: sources, delta, done, error, restart."""
@@ -46,13 +48,20 @@ def give_feedback(call: Call, message_id: str, body: NewFeedback) -> Feedback:
 def _frames(call: Call, subscription: RunSubscription) -> Iterator[bytes]:
     # Sent at once, so that the client sees an open stream before the first word is there.
     yield HEARTBEAT
+    events, clock = call.services.live_events, call.services.clock
+    judged, beat_s = events.rights_version, clock.monotonic_s()
     while not subscription.ended:
-        event = subscription.next(HEARTBEAT_S)
-        if event is not None:
-            yield _frame(event)
-        elif not subscription.ended:
+        event = subscription.next(RIGHTS_JUDGED_EVERY_S)
+        version, now_s = events.rights_version, clock.monotonic_s()
+        beats = event is None and now_s - beat_s >= HEARTBEAT_S
+        if version != judged or beats:
+            judged = version
             if not still_signed_in(call):
                 return
+        if event is not None:
+            yield _frame(event)
+        elif beats and not subscription.ended:
+            beat_s = now_s
             yield HEARTBEAT
 
 

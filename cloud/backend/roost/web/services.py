@@ -13,22 +13,30 @@ from roost.settings import Settings
 if TYPE_CHECKING:
     from roost.domain.documents import IndexState
     from roost.services.api_keys import ApiKeys
+    from roost.services.audit import Audit
     from roost.services.bot_registry import BotRegistry
     from roost.services.chat import Chat
     from roost.services.ingestion import Ingestion
+    from roost.services.key_rotation import KeyRotation
     from roost.services.live_events import LiveEvents
+    from roost.services.local_key import LocalKey
+    from roost.services.people import People
     from roost.services.ports import Retriever
+    from roost.services.provider_sign_in import ProviderSignIn
     from roost.services.readiness import Readiness
     from roost.services.sign_in import SignIn
     from roost.services.sources import Sources
     from roost.services.supervisor import Supervisor
+    from roost.services.workspace_transfer import WorkspaceTransfer
     from roost.storage.database import Database
     from roost.storage.secrets import Cipher
 
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """`loop_alive` is False once the bots' loop is stuck; `started_at` is the process's start."""
+    """`provider_sign_in` is None where no provider is set up.
+
+    `loop_alive` is False once the bots' loop is stuck; `started_at` is the process's start."""
 
     settings: Settings
     clock: Clock
@@ -40,7 +48,13 @@ class Services:
     conversations: Database
     cipher: Cipher
     sign_in: SignIn
+    provider_sign_in: ProviderSignIn | None
+    people: People
+    audit: Audit
     api_keys: ApiKeys
+    key_rotation: KeyRotation
+    local_key: LocalKey
+    transfer: WorkspaceTransfer
     live_events: LiveEvents
     bots: BotRegistry
     supervisor: Supervisor

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from flask import Response
 
+from roost.domain.audit import Action
+from roost.errors import InvalidInput
 from roost.web.calls import Call
+from roost.web.hosts import peer_of
 from roost.web.html import page
 from roost.web.payloads_session import SignInLink
 from roost.web.session import begin_session
@@ -22,5 +25,11 @@ def link_page(_call: Call) -> Response:
 
 def redeem(call: Call, body: SignInLink) -> Response:
     """Sign in as the owner with a one-time link's code."""
-    call.shared.sign_in_attempts.count(call.request.remote_addr or "")
-    return begin_session(call, call.services.sign_in.redeem_link_code(body.code))
+    peer = peer_of(call.request.environ, call.services.settings)
+    call.shared.sign_in_attempts.count(peer)
+    try:
+        person = call.services.sign_in.redeem_link_code(body.code)
+    except InvalidInput as error:
+        call.services.audit.record(Action.SIGN_IN_FAILED, None, subject=peer, detail=error.message)
+        raise
+    return begin_session(call, person, "by a one-time link")

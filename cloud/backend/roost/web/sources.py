@@ -37,6 +37,7 @@ def create(call: Call, body: NewSource) -> Source:
         body.url,
         call.person.id,
         every_s=body.every_s,
+        by=call.person,
         once=call.once(_fresh),
     )
     return _fresh(source)
@@ -53,6 +54,7 @@ def update(call: Call, source_id: str, body: SourceChange) -> Source:
         source_id,
         every_s=body.every_s if "every_s" in sent else None,
         paused=body.paused if "paused" in sent else None,
+        by=call.person,
         once=call.once(changed),
     )
     return changed(source)
@@ -60,7 +62,7 @@ def update(call: Call, source_id: str, body: SourceChange) -> Source:
 
 def delete(call: Call, source_id: str) -> None:
     """Forget a source and what was read from it."""
-    call.services.sources.delete(source_id, once=call.once(lambda _: None))
+    call.services.sources.delete(source_id, by=call.person, once=call.once(lambda _: None))
 
 
 def crawl(call: Call, source_id: str) -> Source:

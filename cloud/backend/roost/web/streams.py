@@ -64,10 +64,14 @@ def _ended_quietly(parts: Iterator[bytes]) -> Iterator[bytes]:
 
 
 def still_signed_in(call: Call) -> bool:
-    """False once the session has ended or the key was revoked: the stream then ends at its next heartbeat."""
+    """False once the session has ended, the key was revoked or the role is another: the stream then ends, and
+    whoever comes back is judged afresh.
+    """
     secret = call.caller.secret
     if secret is None:
         return False
     if call.caller.by_key:
-        return call.services.api_keys.person_of(secret) is not None
-    return call.services.sign_in.person_of_session(secret) is not None
+        person = call.services.api_keys.person_of(secret)
+    else:
+        person = call.services.sign_in.person_of_session(secret)
+    return person is not None and person.role is call.person.role

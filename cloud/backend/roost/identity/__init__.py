@@ -1,0 +1,1 @@
+"""Identity providers: who somebody is, on the word of Google or another OpenID provider."""

@@ -1,0 +1,96 @@
+"""The audit log: who signed in, and who changed people, keys, bots and sources."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from datetime import timedelta
+
+from roost.clock import Clock, Ids
+from roost.domain.accounts import Person
+from roost.domain.audit import Action, AuditEntry
+from roost.log import redact
+from roost.storage import audit
+from roost.storage.database import Database, Transaction
+
+KEPT = timedelta(days=400)
+ENTRIES_AT_MOST = 50_000
+TEXT_KEPT = 300
+REFUSAL_TOLD_EVERY_S = 3600.0
+REFUSALS_REMEMBERED = 1000
+
+
+class Audit:
+    """`database` is bot_configs.db. Whatever looks like a token is taken out of every entry."""
+
+    def __init__(self, database: Database, clock: Clock, ids: Ids) -> None:
+        self._database = database
+        self._clock = clock
+        self._ids = ids
+        self._lock = threading.Lock()
+        self._refusals: dict[str, float] = {}
+
+    def note(
+        self,
+        db: Transaction,
+        action: Action,
+        actor: Person | None,
+        *,
+        subject_id: str | None = None,
+        subject: str | None = None,
+        detail: str | None = None,
+    ) -> None:
+        """Adds an entry inside the write it tells of, so that both are stored or neither is."""
+        now = self._clock.now()
+        entry = AuditEntry(
+            id=self._ids.new(),
+            at=now,
+            action=action,
+            actor_id=None if actor is None else actor.id,
+            actor=None if actor is None else _kept(actor.email or actor.name),
+            subject_id=subject_id,
+            subject=_kept(subject),
+            detail=_kept(detail),
+        )
+        audit.add_entry(db, entry, oldest=now - KEPT, at_most=ENTRIES_AT_MOST)
+
+    def record(
+        self,
+        action: Action,
+        actor: Person | None,
+        *,
+        subject_id: str | None = None,
+        subject: str | None = None,
+        detail: str | None = None,
+    ) -> None:
+        """Adds an entry that has no write of its own to be stored with."""
+        self._database.write(
+            lambda db: self.note(db, action, actor, subject_id=subject_id, subject=subject, detail=detail)
+        )
+
+    def decryption_refused(self, bot_id: str, bot: str) -> None:
+        """A bot's stored secret is not its own, or was sealed under another key. Told once an hour."""
+        now_s = self._clock.monotonic_s()
+        with self._lock:
+            told_s = self._refusals.pop(bot_id, None)
+            due = told_s is None or now_s - told_s >= REFUSAL_TOLD_EVERY_S
+            self._refusals[bot_id] = now_s if told_s is None or due else told_s
+            if len(self._refusals) > REFUSALS_REMEMBERED:
+                self._refusals.pop(next(iter(self._refusals)))
+        if due:
+            self.record(
+                Action.DECRYPTION_REFUSED,
+                None,
+                subject_id=bot_id,
+                subject=bot,
+                detail="A stored secret belongs to another row, or was sealed under another SECRET_KEY.",
+            )
+
+    def page(self, before_id: str | None, limit: int) -> Sequence[AuditEntry]:
+        """Newest first."""
+        with self._database.read() as db:
+            return audit.list_entries(db, before_id, limit)
+
+
+def _kept(text: str | None) -> str | None:
+    return None if text is None else redact(text)[:TEXT_KEPT]
