@@ -117,7 +117,12 @@ function DataFacts({ status: { database, replication, sqlite_version } }: { stat
   const { bucket, lag_s, bytes_unshipped, last_shipped_at, holder, epoch, seq, cost_per_month_usd } =
     replication;
   const facts: [string, ReactNode][] = [
-    [data.database, `${database.tier}, ${data.sqlite(sqlite_version)}`],
+    [
+      data.database,
+      database.tier === 'sqlite'
+        ? data.sqlite(sqlite_version)
+        : `${database.tier}, ${data.sqlite(sqlite_version)}`,
+    ],
     ...(database.tiers.length > 1
       ? ([[data.tiers, database.tiers.map(({ name, state }) => `${name}: ${state}`).join(', ')]] as [
           string,
@@ -161,7 +166,7 @@ function Crawls({ sources }: { sources: readonly Source[] }) {
         {sources.map((source) => (
           <li key={source.id} className="flex flex-wrap items-baseline gap-x-4 gap-y-0.5 px-4 py-2">
             <span className="min-w-0 flex-1 basis-52 break-all">
-              {source.url === null ? crawl.manual : source.url.replace(/^https?:\/\//, '')}
+              {source.url === null ? crawl.manual : source.url.replace(/^https?:\/\//, '').replace(/\/$/, '')}
             </span>
             <span className="text-sm text-ink-2 tabular-nums">{crawlText(source, now_ms)}</span>
             {source.paused ? (
