@@ -33,7 +33,7 @@ STOP_WITHIN_S = 0.9
 @dataclass(frozen=True, slots=True)
 class SourceState:
     """A source and how its crawls go. `pages` counts what answers come from; `reason` says why the last crawl
-    failed, or what it left out.
+    failed, or what it left out; `failures` counts the crawls that failed in a row.
     """
 
     source: Source
@@ -46,6 +46,7 @@ class SourceState:
     last_success_at: datetime | None
     next_at: datetime | None
     reason: str | None
+    failures: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -327,6 +328,7 @@ class Ingestion:
             last_success_at=record.success_at if record else None,
             next_at=record.next_at if record and not source.paused else None,
             reason=record.reason if record else None,
+            failures=record.failures if record else 0,
         )
 
     def _schedule(self) -> None:

@@ -176,6 +176,19 @@ class BotStore:
             rows = db.execute(text("SELECT bot_id FROM bot_configs WHERE status = 'running' ORDER BY bot_id"))
             return tuple(str(row.bot_id) for row in rows)
 
+    def wanted_ids_of_owners(self, platform: Platform) -> tuple[str, ...]:
+        """The bots of the installation's owners that people want running."""
+        with self.database.read() as db:
+            rows = db.execute(
+                text(
+                    "SELECT b.bot_id FROM bot_configs b JOIN users u ON u.id = b.owner_id"
+                    " WHERE u.role = 'owner' AND b.platform = :platform AND b.status = 'running'"
+                    " ORDER BY b.bot_id"
+                ),
+                {"platform": platform.value},
+            )
+            return tuple(str(row.bot_id) for row in rows)
+
     def credentials(self, bot_id: str) -> BotCredentials:
         """What a runner needs. Raises NotFound, and DecryptionRefused when a secret is not this row's or this
         key's.
