@@ -164,7 +164,7 @@ def test_compose_gives_the_container_its_data_folder_and_nothing_else_to_write_t
 
 @pytest.mark.parametrize("script", SCRIPTS)
 def test_a_shell_script_is_clean(script: str) -> None:
-    checked(TOOLS / "shellcheck", "--external-sources", "--source-path=SCRIPTDIR", f"scripts/{script}")
+    checked(TOOLS / "shellcheck", "--external-sources", "--source-path=SCRIPTDIR", script)
 
 
 class Project:
