@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import sys
 
-NAMES = ("start", "memory", "telegram", "http", "kill")
+NAMES = ("start", "memory", "telegram", "discord", "http", "kill")
 
 
 def main(arguments: list[str]) -> int:

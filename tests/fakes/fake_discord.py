@@ -31,7 +31,7 @@ from tests.fakes.discord_world import (
     new_snowflake,
 )
 
-DISPATCH, HEARTBEAT, IDENTIFY, RESUME, RECONNECT, INVALID, HELLO, ACK = 0, 1, 2, 6, 7, 9, 10, 11
+RECONNECT, INVALID, HELLO, ACK = 7, 9, 10, 11
 PRIVILEGED = 1 << 1 | 1 << 8 | 1 << 15
 ACKNOWLEDGED_WITHIN_S, ANSWERED_WITHIN_S = 3.0, 900.0
 MESSAGES_A_WINDOW, WINDOW_S = 5, 5.0
@@ -97,27 +97,32 @@ class DiscordApi:
         await socket.prepare(request)
         await socket.send_json({"op": HELLO, "d": {"heartbeat_interval": self.heartbeat_ms}})
         bot: FakeBot | None = None
-        async for message in socket:
-            if message.type is not WSMsgType.TEXT:
-                continue
-            given = json.loads(message.data)
-            match given["op"]:
-                case 1:
-                    if bot is None or not bot.muted:
-                        await socket.send_json({"op": ACK})
-                case 2:
-                    bot = await self._identify(socket, given["d"])
-                case 6:
-                    bot = await self._resume(socket, given["d"])
-                case 3:
-                    continue
-                case _:
-                    await socket.close(code=4001)
-            if socket.closed:
-                break
-        if bot is not None and bot.socket is socket:
-            bot.socket = None
+        try:
+            async for message in socket:
+                if message.type is WSMsgType.TEXT:
+                    bot = await self._hear(socket, bot, json.loads(message.data))
+                if socket.closed:
+                    break
+        finally:
+            # Also when the handler is cancelled, because the other side has died.
+            if bot is not None and bot.socket is socket:
+                bot.socket = None
         return socket
+
+    async def _hear(self, socket: web.WebSocketResponse, bot: FakeBot | None, given: Json) -> FakeBot | None:
+        match given["op"]:
+            case 1:
+                if bot is None or not bot.muted:
+                    await socket.send_json({"op": ACK})
+            case 2:
+                return await self._identify(socket, given["d"])
+            case 6:
+                return await self._resume(socket, given["d"])
+            case 3:
+                pass
+            case _:
+                await socket.close(code=4001)
+        return bot
 
     async def _identify(self, socket: web.WebSocketResponse, given: Json) -> FakeBot | None:
         bot = self.bots.get(given["token"])
