@@ -22,7 +22,7 @@ from tests.e2e.pages import visit
 from tests.e2e.world import World, wait_for, world
 from tests.fakes.docs_site import DocsSite, Reply, docs_site, html
 
-WIDE = {"width": 1280, "height": 800}
+WIDE = {"width": 1280, "height": 900}
 PHONE = {"width": 390, "height": 844}
 BOTS = (
     ("Aviary help", "running"),

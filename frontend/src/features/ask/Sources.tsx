@@ -24,7 +24,9 @@ export function Sources({
         {citations.map((citation, at) => (
           <li key={numbered ? citation.n : `${at} ${citation.url}`} className="flex min-w-0 gap-2">
             {numbered ? (
-              <span className="w-5 shrink-0 py-1 text-end text-ink-2 tabular-nums">{citation.n}</span>
+              <span className="w-5 shrink-0 py-1 text-end text-ink-2 tabular-nums pointer-coarse:py-2.5">
+                {citation.n}
+              </span>
             ) : null}
             <SourceLink citation={citation} />
           </li>
@@ -39,7 +41,7 @@ function SourceLink({ citation: { title, url } }: { citation: Citation }) {
   const text = (
     <>
       <span className="font-medium break-words">{title}</span>{' '}
-      <span className="break-all text-ink-2">{shortAddress(url)}</span>
+      <span className="text-ink-2 [overflow-wrap:anywhere]">{shortAddress(url)}</span>
     </>
   );
   if (address === null) return <span className="min-w-0 py-1">{text}</span>;

@@ -81,7 +81,7 @@ function PageRow({ page: { url, title, status, reason } }: { page: Page }) {
           {title || words.untitled}
           <span className="sr-only">, {words.newTab}</span>
         </a>
-        <p className="text-sm break-all text-ink-2">{url}</p>
+        {title === url ? null : <p className="text-sm break-all text-ink-2">{url}</p>}
         {reason ? <p className="text-sm break-words">{reason}</p> : null}
       </div>
     </li>
