@@ -13,19 +13,27 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Protocol
 
 from sqlalchemy import Connection, text
 
 from roost import log
-from roost.clock import SystemClock, SystemIds, timestamp
+from roost.clock import Clock, SystemClock, SystemIds, timestamp
 from roost.domain.accounts import Person, Role
 from roost.domain.bots import Bot, BotView, Desired, NewBot, Platform, Status
 from roost.knowledge.addresses import AddressPolicy, SystemResolver
 from roost.loop_thread import LoopThread
+from roost.services.audit import Audit
 from roost.services.bot_logs import BotLogs
+from roost.services.bot_presence import BotPresence
 from roost.services.bot_registry import BotRegistry
+from roost.services.bot_services import BotServices
+from roost.services.chat_feedback import ChatFeedback
 from roost.services.inbox import Inbox
 from roost.services.live_events import LiveEvents
+from roost.services.ports import Answerer, BotConnector, ChatPlatform
+from roost.services.privacy import Privacy
+from roost.services.spending import Spending
 from roost.services.supervisor import Supervisor
 from roost.storage.bots import BotStore
 from roost.storage.database import Database
@@ -46,11 +54,17 @@ def token_of(number: int) -> str:
     return f"{7_000_000 + number}:{'AAtestTokenOfBot' + str(number):x<35}"
 
 
+class HouseAnswerer(Answerer, Protocol):
+    """Answers, and lets go of whatever it holds when the house is closed."""
+
+    def release(self) -> None: ...
+
+
 class BotHouse:
     """Opens the databases of a folder and constructs everything; `start` begins to poll."""
 
     def __init__(
-        self, data_dir: Path, api_base_url: str, answerer: FixedAnswerer, secret_key: str = SECRET_KEY
+        self, data_dir: Path, api_base_url: str, answerer: HouseAnswerer, secret_key: str = SECRET_KEY
     ) -> None:
         clock = SystemClock()
         ids = SystemIds(clock)
@@ -65,22 +79,43 @@ class BotHouse:
         self.inbox = Inbox(self.conversations, clock, ids)
         self.logs = BotLogs(clock, self.events.publish)
         chance = random.Random(4).random
-        connector = TelegramConnector(api_base_url, self.inbox, answerer, self.logs, clock, chance)
+        self.spending = Spending(self.conversations, clock, 200, 50_000)
+        self.presence = BotPresence(clock, self.events.publish)
+        self.services = BotServices(
+            self.inbox,
+            answerer,
+            self.logs,
+            ChatFeedback(self.conversations, clock),
+            Privacy(self.conversations, self.spending, clock, None),
+            self.spending,
+            self.presence,
+        )
+        audit = Audit(self.configs, clock, ids)
+        connectors, platforms = self._adapters(api_base_url, clock, chance)
         self.supervisor = Supervisor(
-            self.bots, {Platform.TELEGRAM: connector}, self.logs, clock, chance, self.events.publish
+            self.bots, connectors, self.logs, clock, chance, self.events.publish, audit
         )
         self.registry = BotRegistry(
             self.bots,
             self.inbox,
             self.supervisor,
             self.logs,
-            {Platform.TELEGRAM: TelegramPlatform(api_base_url)},
+            platforms,
             AddressPolicy(SystemResolver()),
             clock,
             ids,
             self.events.publish,
+            self.spending,
+            self.presence,
+            audit,
         )
         self._loop_thread = LoopThread(clock)
+
+    def _adapters(
+        self, api_base_url: str, clock: Clock, chance: Callable[[], float]
+    ) -> tuple[dict[Platform, BotConnector], dict[Platform, ChatPlatform]]:
+        connector = TelegramConnector(api_base_url, self.services, clock, chance)
+        return {Platform.TELEGRAM: connector}, {Platform.TELEGRAM: TelegramPlatform(api_base_url)}
 
     def start(self) -> None:
         self.supervisor.start(self._loop_thread.start())
@@ -140,7 +175,7 @@ class BotHouse:
 
 
 @contextmanager
-def bot_house(data_dir: Path, api_base_url: str, answerer: FixedAnswerer | None = None) -> Iterator[BotHouse]:
+def bot_house(data_dir: Path, api_base_url: str, answerer: HouseAnswerer | None = None) -> Iterator[BotHouse]:
     """A house that polls for as long as the block lasts."""
     house = BotHouse(data_dir, api_base_url, answerer or FixedAnswerer())
     house.start()
