@@ -60,8 +60,8 @@ class KeyRotation:
         if self._from_environment and not self._has_previous:
             raise Conflict(
                 "SECRET_KEY comes from the environment, where Roost cannot change it. Set "
-                "SECRET_KEY_PREVIOUS to its present value and SECRET_KEY to a new one of 32 characters or more, "
-                "restart Roost, then do this again.",
+                "SECRET_KEY_PREVIOUS to its present value and SECRET_KEY to a new one of 32 characters "
+                "or more, restart Roost, then do this again.",
                 code="no_new_key",
             )
         resumed = False

@@ -23,6 +23,7 @@ PARTS = ("sources.jsonl", "bots.jsonl", "conversations.jsonl")
 UNPACKED_AT_MOST_BYTES = 256 * 1024 * 1024
 MANIFEST_AT_MOST_BYTES = 64 * 1024
 LINE_AT_MOST_BYTES = 1024 * 1024
+_PACKED = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 # A zip's times begin in 1980; none is meant.
 _NO_TIME = (1980, 1, 1, 0, 0, 0)
 
@@ -66,20 +67,10 @@ class Archive:
             self._zip = zipfile.ZipFile(file)
             self._check_entries()
             self._check_parts(self._manifest())
-        except (
-            zipfile.BadZipFile,
-            zipfile.LargeZipFile,
-            NotImplementedError,
-            RuntimeError,
-            EOFError,
-        ) as error:
+        except _unreadable() as error:
             raise InvalidInput(
-                "This is no whole file of `roost export`. Export again, or send it again.",
+                "This is no whole file of `roost export`, or it is damaged. Export again, or send it again.",
                 code="not_an_export",
-            ) from error
-        except _zlib_error() as error:
-            raise InvalidInput(
-                "The file is damaged. Export again, or send it again.", code="damaged"
             ) from error
 
     def records(self, name: str) -> Iterator[tuple[int, Record]]:
@@ -94,7 +85,8 @@ class Archive:
         expected = {MANIFEST, *PARTS}
         for entry in entries:
             kind = stat.S_IFMT(entry.external_attr >> 16)
-            if entry.filename not in expected or kind not in (0, stat.S_IFREG):
+            plain = kind in (0, stat.S_IFREG) and entry.compress_type in _PACKED
+            if entry.filename not in expected or not plain:
                 raise InvalidInput(
                     "The file holds an entry that no export of Roost has: a path, a link or a device. "
                     "Send only what `roost export` wrote.",
@@ -176,7 +168,19 @@ def _too_large() -> TooLarge:
     return TooLarge(f"Unpacked, the file is larger than {most} MiB. Import less at once.")
 
 
-def _zlib_error() -> type[Exception]:
+def _unreadable() -> tuple[type[Exception], ...]:
+    """What the zip library raises for bytes that are no archive, or a damaged one: it does not say itself."""
+    import struct
     import zlib
 
-    return zlib.error
+    return (
+        zipfile.BadZipFile,
+        zipfile.LargeZipFile,
+        NotImplementedError,
+        RuntimeError,
+        EOFError,
+        ValueError,
+        OSError,
+        struct.error,
+        zlib.error,
+    )
