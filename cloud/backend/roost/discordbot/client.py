@@ -7,6 +7,7 @@ class attributes, shared by everything in the process, and stay as they are.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 from typing import Any, Protocol
 
@@ -80,12 +81,10 @@ class _State(ConnectionState[Any]):
         super()._update_references(ws)
         self.latest_socket = ws
 
-    async def close(self) -> None:
-        await super().close()
-        if self._ready_task is not None:
-            # The library leaves it waiting for servers that no longer come.
-            self._ready_task.cancel()
-            await asyncio.wait({self._ready_task}, timeout=0.1)
+    async def _delay_ready(self) -> None:
+        """Here the library waits for every server before it calls itself ready; nobody waits for that."""
+        with contextlib.suppress(AttributeError):
+            del self._ready_state
 
     def parse_ready(self, data: Any) -> None:
         super().parse_ready(data)
@@ -123,7 +122,6 @@ class DiscordClient(discord.Client):
             max_messages=None,
             member_cache_flags=discord.MemberCacheFlags.none(),
             chunk_guilds_at_startup=False,
-            guild_ready_timeout=0.2,
             heartbeat_timeout=heartbeat_timeout_s,
         )
 

@@ -102,6 +102,7 @@ class DiscordConnection:
         self._answering = asyncio.Semaphore(ANSWERS_AT_ONCE)
         self._typing = asyncio.Semaphore(TYPING_CALLS_AT_ONCE)
         self._session: asyncio.Task[None] | None = None
+        self._leaving: DiscordClient | None = None
         self._refusal: RemoteRejected | None = None
         self._commands_offered = False
         self._unfinished: list[InboxEntry] = []
@@ -140,8 +141,9 @@ class DiscordConnection:
             await asyncio.wait({self._session}, timeout=CLOSE_WITHIN_S)
         await self._queues.close(CLOSE_WITHIN_S)
         await self._delivery.finish(LAST_SENDS_S)
-        if self._posts.client is not None:
-            await self._posts.client.close()
+        for client in (self._posts.client, self._leaving):
+            if client is not None:
+                await client.close()
         try:
             await self._arrivals.remember_seen()
         except RoostError as error:
@@ -183,12 +185,13 @@ class DiscordConnection:
 
     async def _disconnect(self) -> None:
         session, client = self._session, self._posts.client
-        self._session = self._posts.client = None
+        self._session, self._posts.client, self._leaving = None, None, client
         if session is not None and not session.done():
             session.cancel()
             await asyncio.wait({session}, timeout=CLOSE_WITHIN_S)
         if client is not None:
             await client.close()
+        self._leaving = None
 
     def _trouble(self, session: asyncio.Task[None]) -> RemoteError:
         """Why the reading of the gateway ended."""
