@@ -135,6 +135,7 @@ def test_an_update_that_no_library_can_read_does_not_stop_the_next(
 
 
 def test_the_same_update_again_is_handled_once(house: BotHouse, telegram: FakeTelegram) -> None:
+    """Hostile case 83."""
     telegram.text(TOKEN, CHAT, "once?")
     wait_for_sends(telegram, 1)
     with house.conversations.read() as db:
@@ -147,6 +148,7 @@ def test_the_same_update_again_is_handled_once(house: BotHouse, telegram: FakeTe
 def test_a_long_answer_arrives_whole_in_messages_that_fit(
     house: BotHouse, telegram: FakeTelegram, answerer: FixedAnswerer
 ) -> None:
+    """Defect 13: nothing of a long answer is cut off."""
     body = "\n\n".join(f"Paragraph {n}: " + "words & <tags> 🦜 " * 20 for n in range(20))
     answerer.answer_made = lambda question: _answer(body)
     telegram.text(TOKEN, CHAT, "tell me all")

@@ -41,6 +41,7 @@ def test_a_new_bot_is_named_by_the_platform_and_shows_only_the_end_of_its_token(
 
 
 def test_a_token_the_platform_refuses_is_said_with_its_words_and_not_echoed(house: BotHouse) -> None:
+    """Hostile case 48."""
     unknown = token_of(9)
     with pytest.raises(InvalidInput, match="Unauthorized") as raised:
         house.registry.create(OWNER, new_bot(unknown))
@@ -151,6 +152,7 @@ def test_owners_see_stop_and_delete_every_bot_but_do_not_change_it(house: BotHou
 
 
 def test_somebody_elses_bot_does_not_exist(house: BotHouse) -> None:
+    """Hostile case 42."""
     bot_id = house.registry.create(MEMBER, new_bot()).bot.id
     house.registry.create(STRANGER, new_bot(token_of(2)))
     for attempt in (

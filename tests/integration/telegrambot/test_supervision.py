@@ -136,6 +136,7 @@ def test_a_passing_fault_of_the_platform_is_survived(
 def test_a_running_bot_that_is_deleted_stops_and_never_comes_back(
     tmp_path: Path, telegram: FakeTelegram
 ) -> None:
+    """Defect 6."""
     telegram.add(token_of(1), token_of(2))
     with bot_house(tmp_path, telegram.url) as house:
         deleted, kept = house.add_bot(1).bot.id, house.add_bot(2).bot.id
@@ -162,6 +163,7 @@ def test_a_running_bot_that_is_deleted_stops_and_never_comes_back(
 def test_bots_that_start_together_keep_their_own_tokens_and_prompts(
     tmp_path: Path, telegram: FakeTelegram
 ) -> None:
+    """Defect 8: tokens and prompts are never swapped."""
     numbers = range(1, 21)
     telegram.add(*(token_of(number) for number in numbers))
     answerer = FixedAnswerer()
@@ -187,6 +189,7 @@ def test_bots_that_start_together_keep_their_own_tokens_and_prompts(
 def test_a_token_copied_to_another_row_is_refused_and_the_others_run(
     tmp_path: Path, telegram: FakeTelegram
 ) -> None:
+    """Hostile case 46."""
     telegram.add(token_of(1), token_of(2))
     house = BotHouse(tmp_path, telegram.url, FixedAnswerer())
     first, second = house.seed_bot(1), house.seed_bot(2)

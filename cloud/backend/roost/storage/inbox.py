@@ -263,14 +263,18 @@ def last_received(db: Connection, bot_ids: Sequence[str]) -> dict[str, datetime]
     for bot_id in bot_ids:
         at = db.execute(
             text(
-                "SELECT max((SELECT coalesce(max(received_at), '') FROM inbox"
-                " WHERE bot_id = :bot_id AND status <> 'dropped'),"
-                " (SELECT coalesce(max(updated_at), '') FROM threads"
-                " WHERE bot_id = :bot_id AND chat_key IS NOT NULL))"
+                "SELECT received_at FROM inbox WHERE bot_id = :bot_id AND status <> 'dropped'"
+                " ORDER BY received_at DESC LIMIT 1"
             ),
             {"bot_id": bot_id},
-        ).scalar_one()
-        if at:
+        ).scalar_one_or_none()
+        if at is None:
+            # The inbox forgets after some days; the conversations do not.
+            at = db.execute(
+                text("SELECT max(updated_at) FROM threads WHERE bot_id = :bot_id AND chat_key IS NOT NULL"),
+                {"bot_id": bot_id},
+            ).scalar_one_or_none()
+        if at is not None:
             found[bot_id] = parse_timestamp(at)
     return found
 
