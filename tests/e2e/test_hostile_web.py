@@ -47,6 +47,7 @@ def raw(roost: RoostProcess, request: bytes) -> bytes:
 
 
 def test_20_strangers_get_no_further_than_the_session(roost: RoostProcess) -> None:
+    """Hostile case 20."""
     assert httpx.get(f"{roost.base_url}/api/session").json()["user"] is None
     for path in ("/api/bots", "/api/threads", "/api/events", "/api/status", "/api/nothing"):
         answer = httpx.get(roost.base_url + path)
@@ -54,6 +55,7 @@ def test_20_strangers_get_no_further_than_the_session(roost: RoostProcess) -> No
 
 
 def test_34_35_a_rebound_name_reaches_nothing(roost: RoostProcess) -> None:
+    """Hostile case 34. Hostile case 35."""
     for method, path in (("GET", "/api/session"), ("POST", "/auth/local"), ("GET", "/api/bots")):
         answer = httpx.request(method, roost.base_url + path, headers={"Host": "evil.tld"})
         assert (answer.status_code, answer.json()["error"]["code"]) == (400, "unknown_host")
@@ -61,6 +63,7 @@ def test_34_35_a_rebound_name_reaches_nothing(roost: RoostProcess) -> None:
 
 
 def test_36_to_39_other_sites_change_nothing(owner: httpx.Client) -> None:
+    """Hostile case 36. Hostile case 37. Hostile case 38. Hostile case 39. Hostile case 41."""
     before = owner.get("/api/threads").json()["items"]
     for headers in ({"Sec-Fetch-Site": "cross-site"}, {"Sec-Fetch-Site": "same-site"}, {"Origin": "null"}):
         assert owner.post("/api/threads", json={}, headers=headers).status_code == 403
@@ -74,6 +77,9 @@ def test_36_to_39_other_sites_change_nothing(owner: httpx.Client) -> None:
 
 
 def test_62_to_68_bodies_that_mean_harm(owner: httpx.Client) -> None:
+    """Hostile case 62. Hostile case 63. Hostile case 64. Hostile case 65. Hostile case 66. Hostile case
+    67.
+    """
     json_type = {"Content-Type": "application/json"}
     for body, status in (
         (b"[" * 100_000, 400),
@@ -88,6 +94,7 @@ def test_62_to_68_bodies_that_mean_harm(owner: httpx.Client) -> None:
 
 
 def test_68_a_body_over_the_cap_is_refused_however_it_comes(owner: httpx.Client) -> None:
+    """Hostile case 68."""
     json_type = {"Content-Type": "application/json"}
     large = b'{"name": "' + b"x" * (1024 * 1024) + b'"}'
     assert owner.post("/api/keys", content=large, headers=json_type).status_code == 413
@@ -103,6 +110,7 @@ def test_68_a_body_over_the_cap_is_refused_however_it_comes(owner: httpx.Client)
 
 
 def test_70_a_path_in_an_id_is_not_found(roost: RoostProcess, owner: httpx.Client) -> None:
+    """Hostile case 70."""
     cookie = f"Cookie: roost_session={owner.cookies['roost_session']}\r\n".encode()
     for target in (
         b"/api/bots/../../x",
@@ -119,6 +127,7 @@ def test_70_a_path_in_an_id_is_not_found(roost: RoostProcess, owner: httpx.Clien
 
 
 def test_85_one_person_cannot_take_all_streams(owner: httpx.Client) -> None:
+    """Hostile case 85."""
     with ExitStack() as stack:
         statuses = [
             stack.enter_context(owner.stream("GET", "/api/events", timeout=5)).status_code for _ in range(10)
@@ -128,6 +137,7 @@ def test_85_one_person_cannot_take_all_streams(owner: httpx.Client) -> None:
 
 
 def test_86_slow_headers_do_not_hold_up_the_others(roost: RoostProcess) -> None:
+    """Hostile case 86."""
     parts = urlsplit(roost.base_url)
     with ExitStack() as stack:
         for _ in range(SLOW_CLIENTS):
@@ -140,6 +150,7 @@ def test_86_slow_headers_do_not_hold_up_the_others(roost: RoostProcess) -> None:
 
 
 def test_87_two_lengths_are_refused(roost: RoostProcess) -> None:
+    """Hostile case 87."""
     smuggled = b"GET /api/keys HTTP/1.1\r\nHost: localhost\r\n\r\n"
     answer = raw(
         roost,
@@ -152,6 +163,7 @@ def test_87_two_lengths_are_refused(roost: RoostProcess) -> None:
 
 
 def test_88_trace_is_not_answered(roost: RoostProcess) -> None:
+    """Hostile case 88."""
     for path in (b"/", b"/api/session"):
         answer = raw(
             roost,
@@ -164,6 +176,7 @@ def test_88_trace_is_not_answered(roost: RoostProcess) -> None:
 
 
 def test_93_no_answer_shows_a_traceback(roost: RoostProcess, owner: httpx.Client) -> None:
+    """Hostile case 93."""
     answers = [
         owner.get("/api/nothing").content,
         owner.post("/api/bots", content=b"{", headers={"Content-Type": "application/json"}).content,
@@ -222,6 +235,7 @@ def test_a_stop_tells_every_open_stream(tmp_path: Path) -> None:
 
 
 def test_84_signing_in_without_end_is_refused(tmp_path: Path) -> None:
+    """Hostile case 84."""
     with RoostProcess(tmp_path) as process:
         process.start()
         with httpx.Client(base_url=process.base_url) as client:

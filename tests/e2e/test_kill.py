@@ -152,6 +152,7 @@ def test_every_acknowledged_write_is_there_after_sigterm(tmp_path: Path) -> None
 
 
 def test_bots_that_ran_run_again_and_stopped_ones_stay_stopped(tmp_path: Path) -> None:
+    """S003-2, S003-3, S003-6, S003-23, S003-30: the log counts the bots, and only those that ran start."""
     other = "700000002:" + "B" * 35
     with world(tmp_path) as here:
         here.start_with_bot()

@@ -53,7 +53,7 @@ def row(page: Page, address: str) -> Locator:
 
 
 def test_a_refused_address_is_explained_under_its_field_and_dials_nothing(here: World, page: Page) -> None:
-    """Hostile cases 1, 6: a private address in the form."""
+    """Hostile case 1: a private address in the form."""
     add(page, "http://169.254.169.254/latest")
     field = page.get_by_role("textbox", name="Address")
     expect(field).to_have_attribute("aria-invalid", "true")

@@ -296,6 +296,7 @@ def test_threads_by_client_id_are_made_once(chat: Chat) -> None:
 
 
 def test_other_peoples_conversations_are_not_found(chat: Chat) -> None:
+    """Hostile case 43. Hostile case 45."""
     asked = chat.ask(ANNA, "Mine?")
     run_id = chat.list_messages(ANNA, asked.thread_id).items[1].run_id
     assert run_id is not None
@@ -340,6 +341,7 @@ def test_threads_are_listed_the_last_used_first_page_by_page(chat: Chat) -> None
 def test_a_deleted_conversation_is_gone_also_while_it_is_answered(
     chat: Chat, answerer: ScriptedAnswerer, database: Database
 ) -> None:
+    """Defect 13: no message of a deleted conversation is left."""
     answerer.hold_before = 1
     thread = chat.create_thread(ANNA).thread
     posted = chat.post_message(ANNA, thread.id, IDS.new(), "A secret?")

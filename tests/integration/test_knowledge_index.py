@@ -183,6 +183,7 @@ def test_sources_narrow_what_is_searched(tmp_path: Path) -> None:
     ],
 )
 def test_operators_in_a_question_are_words(tmp_path: Path, question: str) -> None:
+    """Hostile case 77."""
     with knowledge(tmp_path, start=False) as k:
         k.indexer.replace("s", [page(subject) for subject in SUBJECTS], [])
         assert k.retriever.retrieve(question).ready

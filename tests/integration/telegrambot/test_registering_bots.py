@@ -81,6 +81,7 @@ def test_a_platform_of_a_later_version_is_refused_plainly(house: BotHouse) -> No
 def test_one_bot_is_registered_once_also_by_another_token_of_it(
     house: BotHouse, telegram: FakeTelegram
 ) -> None:
+    """Hostile case 51."""
     house.registry.create(MEMBER, new_bot())
     rotated = TOKEN.replace("AAtest", "BBtest")
     telegram.add(rotated)

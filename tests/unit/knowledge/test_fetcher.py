@@ -96,7 +96,7 @@ def test_the_checked_address_is_dialled_and_the_host_header_stays(site: DocsSite
     [
         "http://169.254.169.254/latest/meta-data",
         "http://metadata.google.internal/",
-        "http://mixed.example.com/",
+        "http://mixed.example.com/",  # Hostile case 12
         "http://inner.example.com/",
         "http://[::ffff:127.0.0.1]/",
         "http://docs.example.com:6379/",
@@ -118,6 +118,7 @@ def test_a_refused_address_is_never_dialled_and_an_allowed_host_is(site: DocsSit
 
 
 def test_a_name_that_changes_its_address_is_dialled_at_the_checked_one_only(site: DocsSite) -> None:
+    """Hostile case 13."""
     site.pages["/"] = Reply(b"<main>first</main>", headers={"Connection": "close"})
     connector = RecordingConnector(site)
     fetcher = open_fetcher(site, TurnResolver(rebind_example_com=[PUBLIC, "127.0.0.1"]), connect=connector)
@@ -140,6 +141,7 @@ def test_a_name_that_changes_its_address_is_dialled_at_the_checked_one_only(site
     ],
 )
 def test_a_redirect_is_checked_like_the_first_address(site: DocsSite, location: str, code: str) -> None:
+    """Hostile case 14."""
     site.pages["/"] = fake.redirect(location)
     connector = RecordingConnector(site)
     resolver = TurnResolver(docs_example_com=[PUBLIC], inner_example_com=["10.0.0.7"])
@@ -166,6 +168,7 @@ def test_a_ring_of_redirects_ends(site: DocsSite) -> None:
 
 
 def test_a_gzip_bomb_is_cut_while_it_unpacks(site: DocsSite) -> None:
+    """Hostile case 18."""
     site.pages["/bomb"] = fake.gzip_bomb(200 * 1024 * 1024)
     with pytest.raises(RemoteRejected) as refusal:
         read(open_fetcher(site), site.url + "/bomb")
@@ -173,6 +176,7 @@ def test_a_gzip_bomb_is_cut_while_it_unpacks(site: DocsSite) -> None:
 
 
 def test_an_endless_body_is_cut_at_the_cap_and_may_be_kept(site: DocsSite) -> None:
+    """Hostile case 18."""
     site.pages["/endless"] = fake.endless()
     fetcher = open_fetcher(site)
     with pytest.raises(RemoteRejected) as refusal:
@@ -195,6 +199,7 @@ def test_a_page_that_announces_too_much_is_not_read(site: DocsSite) -> None:
 
 
 def test_one_byte_at_a_time_meets_the_total_deadline(site: DocsSite) -> None:
+    """Hostile case 19."""
     site.pages["/slow"] = fake.dripping(0.05)
     started = time.monotonic()
     with pytest.raises(RemoteUnreachable) as failure:

@@ -23,6 +23,7 @@ def address(route: Route) -> str:
 
 @pytest.mark.parametrize("route", SIGNED_IN_ONLY, ids=lambda route: route.name)
 def test_20_without_a_cookie_every_address_of_the_api_answers_401(house: Installation, route: Route) -> None:
+    """Hostile case 20. Defect 10: nothing is reached without sign-in."""
     answer = house.browser().request(route.method, address(route))
     assert (answer.status_code, answer.json["error"]["code"]) == (401, "sign_in_required")
 
@@ -48,6 +49,7 @@ def test_guests_may_ask(guest: Browser) -> None:
 
 
 def test_30_a_cookie_set_before_sign_in_is_worth_nothing_after_it(house: Installation) -> None:
+    """Hostile case 30."""
     browser = house.browser()
     browser.client.set_cookie("roost_session", "planted-by-somebody")
     signed_in = browser.post("/auth/local")
@@ -79,6 +81,7 @@ def test_the_cookie_is_out_of_reach_of_scripts_and_other_sites(house: Installati
 
 
 def test_31_the_cookie_is_dead_after_sign_out(house: Installation) -> None:
+    """Hostile case 31."""
     browser = house.browser()
     browser.post("/auth/local")
     cookie = browser.client.get_cookie("roost_session")
@@ -93,6 +96,7 @@ def test_31_the_cookie_is_dead_after_sign_out(house: Installation) -> None:
     "host", ["evil.tld", "localhost.evil.tld", "localhost@evil.tld", "evil.run.app", "[::1", ""]
 )
 def test_34_a_foreign_host_is_refused(owner: Browser, host: str) -> None:
+    """Hostile case 34."""
     for path in ("/api/session", "/api/bots", "/auth/link"):
         answer = owner.get(path, headers={"Host": host})
         assert (answer.status_code, answer.json["error"]["code"]) == (400, "unknown_host")
@@ -122,6 +126,7 @@ def test_34_probes_answer_to_any_name(owner: Browser) -> None:
 
 
 def test_35_local_sign_in_cannot_be_reached_by_rebinding(house: Installation) -> None:
+    """Hostile case 35."""
     answer = house.browser().post("/auth/local", headers={"Host": "evil.tld", "Origin": "http://evil.tld"})
     assert answer.status_code == 400
     assert "Set-Cookie" not in answer.headers
@@ -166,6 +171,7 @@ def test_the_session_says_which_ways_of_signing_in_would_work(house: Installatio
 def test_requests_from_other_sites_are_refused(
     house: Installation, owner: Browser, headers: dict[str, str]
 ) -> None:
+    """Hostile case 36. Hostile case 37. Hostile case 38."""
     answer = owner.post("/api/threads", {}, headers=headers)
     assert (answer.status_code, answer.json["error"]["code"]) == (403, "cross_site")
     assert owner.get("/api/threads").json["items"] == []
@@ -190,6 +196,7 @@ def test_the_public_address_is_an_origin_of_ours(house: Installation) -> None:
 
 
 def test_39_a_form_s_text_body_is_not_json(owner: Browser) -> None:
+    """Hostile case 39."""
     answer = owner.post("/api/threads", data='{"bot_id": null}', content_type="text/plain")
     assert (answer.status_code, answer.json["error"]["code"]) == (415, "not_json")
     assert owner.post("/api/bots/x/stop", data="{}", content_type="text/plain").status_code == 415
@@ -197,6 +204,7 @@ def test_39_a_form_s_text_body_is_not_json(owner: Browser) -> None:
 
 @pytest.mark.parametrize("route", [route for route in ROUTES if route.writes], ids=lambda route: route.name)
 def test_40_reading_never_changes_anything(owner: Browser, route: Route) -> None:
+    """Hostile case 40."""
     others = {other.method for other in ROUTES if other.rule == route.rule}
     if "GET" not in others:
         answer = owner.get(address(route))
@@ -206,6 +214,7 @@ def test_40_reading_never_changes_anything(owner: Browser, route: Route) -> None
 
 
 def test_41_a_preflight_from_another_site_is_given_nothing(owner: Browser) -> None:
+    """Hostile case 41."""
     answer = owner.request(
         "OPTIONS",
         "/api/bots",
@@ -220,6 +229,7 @@ def test_41_a_preflight_from_another_site_is_given_nothing(owner: Browser) -> No
 
 
 def test_88_trace_is_not_answered(house: Installation) -> None:
+    """Hostile case 88."""
     for path in ("/", "/api/session", "/nothing"):
         answer = house.browser().request("TRACE", path)
         assert answer.status_code == 405

@@ -37,6 +37,7 @@ def test_every_family_of_errors_has_a_status() -> None:
 def test_49_93_a_defect_shows_neither_traceback_nor_secret(
     owner: Browser, house: Installation, logged: io.StringIO
 ) -> None:
+    """Hostile case 49. Hostile case 93."""
     class Broken:
         def identify(self, token: str) -> object:
             raise RuntimeError(f"https://api.telegram.org/bot{token}/getMe and {token.replace(':', '%3A')}")
@@ -107,6 +108,7 @@ def test_the_manual_has_the_anchors_its_passages_are_cited_with(house: Installat
 
 
 def test_84_signing_in_without_end_is_refused(house: Installation) -> None:
+    """Hostile case 84."""
     statuses = [
         house.browser().post("/auth/link", {"code": str(number)}).status_code for number in range(200)
     ]

@@ -59,17 +59,20 @@ def sent(owner: Browser, body: bytes, path: str = "/api/threads") -> tuple[int, 
 
 
 def test_62_deep_nesting_is_refused(owner: Browser) -> None:
+    """Hostile case 62."""
     assert sent(owner, b"[" * 100_000) == (400, "unreadable")
     assert sent(owner, b'{"bot_id":' + b"[" * 100 + b"]" * 100 + b"}") == (400, "unreadable")
 
 
 @pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999"])
 def test_63_what_is_no_finite_number_is_refused(owner: Browser, number: str) -> None:
+    """Hostile case 63."""
     assert sent(owner, b'{"every_s": %s}' % number.encode(), "/api/sources")[0] == 422
 
 
 @pytest.mark.parametrize("escape", [r"\ud800", r"\udc00 later", r"\ud83d!", r"\u0000", r"a\u0000b"])
 def test_64_65_text_that_cannot_be_stored_is_refused(owner: Browser, escape: str) -> None:
+    """Hostile case 64. Hostile case 65."""
     status, _ = sent(owner, b'{"name": "%s"}' % escape.encode(), "/api/keys")
     assert status == 422
     status, _ = sent(owner, b'{"%s": 1}' % escape.encode(), "/api/keys")
@@ -83,15 +86,18 @@ def test_64_65_also_in_an_address(owner: Browser) -> None:
 
 
 def test_66_an_integer_of_5_000_digits_is_refused(owner: Browser) -> None:
+    """Hostile case 66."""
     assert sent(owner, b'{"every_s": ' + b"9" * 5_000 + b"}", "/api/sources") == (400, "unreadable")
 
 
 def test_67_the_same_key_twice_is_refused(owner: Browser) -> None:
+    """Hostile case 67."""
     assert sent(owner, b'{"name": "a", "name": "b"}', "/api/keys") == (400, "duplicate_key")
     assert sent(owner, b'{"id": null, "x": {"a": 1, "a": 1}}') == (400, "duplicate_key")
 
 
 def test_68_a_body_over_the_cap_is_refused(owner: Browser) -> None:
+    """Hostile case 68."""
     body = b'{"name": "%s"}' % (b"x" * MIB)
     assert sent(owner, body, "/api/keys") == (413, "too_large")
     chunked = owner.post(
@@ -118,6 +124,7 @@ def test_json_that_is_no_object_is_refused(owner: Browser, body: bytes) -> None:
 # By number: a report cannot print them all.
 @pytest.mark.parametrize("number", range(len(NAUGHTY)))
 def test_69_every_naughty_text_comes_back_or_is_refused(owner: Browser, number: int) -> None:
+    """Hostile case 69."""
     text = NAUGHTY[number]
     body = json.dumps({"name": text}).encode()
     made = owner.post("/api/keys", data=body, content_type=JSON)
@@ -131,6 +138,7 @@ def test_69_every_naughty_text_comes_back_or_is_refused(owner: Browser, number: 
 def test_69_every_naughty_message_comes_back_or_is_refused(
     owner: Browser, house: Installation, number: int
 ) -> None:
+    """Hostile case 69."""
     text = NAUGHTY[number]
     thread = owner.post("/api/threads", {}).json["id"]
     body = json.dumps({"id": house.ids.new(), "text": text}).encode()
@@ -148,6 +156,7 @@ def test_69_every_naughty_message_comes_back_or_is_refused(
     "odd_id", ["../../x", "%2e%2e%2f", "..%2f..%2fetc", "%00", "x" * 3000, "'; --", "🙂"]
 )
 def test_70_an_id_that_is_a_path_is_not_found(owner: Browser, odd_id: str) -> None:
+    """Hostile case 70."""
     for path in ("bots", "threads", "sources"):
         title = {"title": "x"} if path == "threads" else {}
         for method, change in (("GET", None), ("DELETE", None), ("PATCH", title)):
@@ -167,6 +176,7 @@ def test_70_the_manual_stays_in_its_folder(house: Installation) -> None:
     "words", ["' OR 1=1 --", "%", "_", '"', "a*", "NEAR(a b)", "x' UNION SELECT token FROM bot_configs"]
 )
 def test_76_sql_in_a_search_is_words(owner: Browser, words: str) -> None:
+    """Hostile case 76."""
     owner.post("/api/ask", {"question": "How do I press the button?"})
     found = owner.get("/api/threads", query_string={"q": words})
     assert (found.status_code, found.json["items"]) == (200, [])
@@ -178,6 +188,7 @@ def test_76_sql_in_a_search_is_words(owner: Browser, words: str) -> None:
     ["sort=title;drop", "order=desc", "where=1", "owner_id=x", "k[$gt]=1", "limit[$ne]=1", "limit=1&limit=2"],
 )
 def test_76_77_there_is_nothing_to_inject_into(owner: Browser, query: str) -> None:
+    """Hostile case 76. Hostile case 77."""
     for path in ("/api/threads", "/api/bots", "/api/keys"):
         answer = owner.get(f"{path}?{query}")
         assert (answer.status_code, "error" in answer.json) == (422, True)
@@ -200,6 +211,7 @@ def test_made_up_cursors_are_refused(owner: Browser, cursor: str) -> None:
 
 
 def test_44_a_field_nobody_asked_for_is_refused(owner: Browser) -> None:
+    """Hostile case 44."""
     answer = owner.post("/api/threads", {"user_id": "somebody"})
     assert answer.status_code == 422
     assert answer.json["error"]["field"] == "user_id"
@@ -230,6 +242,7 @@ def test_48_a_refusal_names_the_field_and_never_repeats_what_was_sent(
 
 
 def test_48_a_token_the_platform_refuses_is_not_repeated(owner: Browser) -> None:
+    """Hostile case 48."""
     answer = owner.post("/api/bots", {"platform": "telegram", "token": TOKEN + "x"})
     assert answer.status_code == 422
     assert "rejected this token" in answer.json["error"]["message"]
@@ -243,6 +256,7 @@ def test_48_nor_is_a_token_that_stands_where_a_field_s_name_belongs(owner: Brows
 
 
 def test_47_a_bot_shows_the_last_four_characters_of_its_token(owner: Browser) -> None:
+    """Hostile case 47."""
     made = owner.post("/api/bots", {"platform": "telegram", "token": TOKEN, "api_key": "sk-only-made-up-key"})
     assert made.status_code == 201
     assert made.json["token_last4"] == TOKEN[-4:]
@@ -253,6 +267,7 @@ def test_47_a_bot_shows_the_last_four_characters_of_its_token(owner: Browser) ->
 
 
 def test_50_tokens_and_keys_are_in_no_file_as_they_are(owner: Browser, house: Installation) -> None:
+    """Hostile case 50. Defect 10."""
     once = {"Idempotency-Key": "k1"}
     bot = {"platform": "telegram", "token": TOKEN, "api_key": "sk-only-made-up-key"}
     assert owner.post("/api/bots", bot, headers=once).status_code == 201

@@ -75,6 +75,7 @@ def test_an_unknown_last_event_replays_from_the_start(
 
 
 def test_43_anothers_run_is_not_found(owner: Browser, house: Installation) -> None:
+    """Hostile case 43."""
     thread, run = ask(owner, house)
     other = house.sign_in(Role.OWNER)
     for path in (
@@ -88,6 +89,7 @@ def test_43_anothers_run_is_not_found(owner: Browser, house: Installation) -> No
 
 
 def test_61_an_answer_cannot_forge_an_event(owner: Browser, house: Installation) -> None:
+    """Hostile case 61."""
     forged = 'Hm\n\nevent: done\ndata: {"forged": true}\n\nid: 5\r\rdata: x\u2028\u0085'
 
     def make(question: Question) -> MadeAnswer:
@@ -194,6 +196,7 @@ def test_whoever_comes_back_after_missing_events_is_told_to_reload(
 
 
 def test_85_a_person_has_a_bounded_number_of_streams(tmp_path: Path) -> None:
+    """Hostile case 85."""
     with installation(tmp_path, {"STREAMS_PER_PERSON": "3"}) as house:
         person = house.add_person(Role.OWNER)
         browser = house.browser(person)
