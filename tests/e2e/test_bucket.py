@@ -1,0 +1,361 @@
+"""The real process with a bucket, a folder or Cloud Storage: what survives, is refused, is waited for."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sqlite3
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+
+import httpx
+import pytest
+
+from roost.clock import SystemClock, SystemIds
+from roost.replication.directory_store import DirectoryStore
+from roost.replication.gcs import GcsStore
+from roost.replication.object_store import ObjectStore
+from tests.e2e.roost_process import RoostProcess
+from tests.e2e.world import TOKEN, wait_for, world
+from tests.fakes.fake_gcs import FakeGcs, Fault
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(120)]
+
+KEY = "a key of more than thirty-two characters"
+
+
+class Place:
+    """A bucket that the process uses and the test looks into."""
+
+    def __init__(self, environ: dict[str, str], store: ObjectStore) -> None:
+        self.environ = {**environ, "SECRET_KEY": KEY}
+        self.store = store
+
+
+@pytest.fixture
+def gcs() -> Iterator[FakeGcs]:
+    with FakeGcs("roost") as gcs:
+        yield gcs
+
+
+@pytest.fixture(params=["folder", "gcs"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
+    if request.param == "folder":
+        folder = tmp_path / "bucket"
+        yield Place({"BUCKET_DIR": str(folder)}, DirectoryStore(folder, SystemClock()))
+    else:
+        gcs = request.getfixturevalue("gcs")
+        with closing(GcsStore("roost", None, gcs.url)) as store:
+            yield Place(on(gcs), store)
+
+
+def on(gcs: FakeGcs) -> dict[str, str]:
+    return {"GCS_BUCKET_NAME": "roost", "STORAGE_EMULATOR_HOST": gcs.url, "SECRET_KEY": KEY}
+
+
+def new_thread(roost: RoostProcess) -> str:
+    thread_id = SystemIds(SystemClock()).new()
+    with roost.client() as client:
+        assert client.post("/api/threads", json={"id": thread_id}).status_code == 201
+    return thread_id
+
+
+def threads(roost: RoostProcess) -> set[str]:
+    with roost.client() as client:
+        return {thread["id"] for thread in client.get("/api/threads").json()["items"]}
+
+
+def standing(roost: RoostProcess) -> tuple[int, str]:
+    reply = httpx.get(f"{roost.base_url}/readyz", timeout=5)
+    return reply.status_code, str(reply.json()["reason"])
+
+
+def wait_for_reason(roost: RoostProcess, words: str) -> None:
+    def given() -> bool:
+        status, reason = standing(roost)
+        return status == 503 and words in reason
+
+    wait_for(given, f"it stands by, saying {words!r}")
+
+
+def integrity(path: Path) -> str:
+    with closing(sqlite3.connect(path)) as db:
+        return str(db.execute("PRAGMA integrity_check").fetchone()[0])
+
+
+def test_after_the_loss_of_the_disk_bots_and_conversations_are_back(place: Place, tmp_path: Path) -> None:
+    data_dir = tmp_path / "data"
+    with world(data_dir, place.environ) as here:
+        here.roost.start()
+        here.telegram.add(TOKEN)
+        with here.roost.client() as client:
+            reply = client.post("/api/bots", json={"platform": "telegram", "token": TOKEN, "start": True})
+            assert reply.status_code == 201, reply.text
+        wait_for(lambda: here.telegram.polling() == 1, "the bot polls")
+        kept = new_thread(here.roost)
+        assert here.roost.terminate() == 0
+        assert "Backing up data to GCS" in here.roost.printed
+        assert [item.name for item in place.store.list().items] == ["bot_configs.db", "conversations.db"]
+
+        shutil.rmtree(data_dir)
+        here.roost.output.clear()
+        here.roost.start()
+        assert threads(here.roost) == {kept}
+        wait_for(lambda: here.telegram.polling() == 1, "the bot polls again")
+        order = [
+            here.roost.printed.index(line)
+            for line in (
+                "Restored conversations.db",
+                "Restored bot_configs.db",
+                "Restored 1 bot(s) from storage",
+            )
+        ]
+        assert order == sorted(order)
+        assert here.roost.terminate() == 0
+
+
+def test_killed_on_a_disk_that_survives_nothing_is_lost_or_set_aside(place: Place, tmp_path: Path) -> None:
+    with RoostProcess(tmp_path / "data", place.environ) as roost:
+        roost.start()
+        made = {new_thread(roost)}
+        roost.kill()
+        roost.start()
+        made.add(new_thread(roost))
+        roost.kill()
+        roost.start()
+        assert threads(roost) == made
+        assert roost.terminate() == 0
+        assert not list((tmp_path / "data").glob("*.conflict-*"))
+        shutil.rmtree(tmp_path / "data")
+        roost.start()
+        assert threads(roost) == made
+        assert roost.terminate() == 0
+
+
+def test_a_stalled_bucket_does_not_hold_up_the_stop(gcs: FakeGcs, tmp_path: Path) -> None:
+    data_dir = tmp_path / "data"
+    with RoostProcess(data_dir, on(gcs)) as roost:
+        roost.start()
+        wait_for(lambda: len(gcs.names()) == 2, "the first copies are there")
+        kept = new_thread(roost)
+        gcs.stall()
+        began_s = time.monotonic()
+        assert roost.terminate() == 0
+        assert time.monotonic() - began_s < 8
+        assert integrity(data_dir / "conversations.db") == "ok"
+        assert integrity(data_dir / "bot_configs.db") == "ok"
+        gcs.flow()
+        roost.start()
+        assert threads(roost) == {kept}
+        assert roost.terminate() == 0
+    assert not list(data_dir.glob("*.conflict-*"))
+
+
+def service_account(path: Path, token_uri: str) -> Path:
+    from cryptography.hazmat.primitives import serialization
+    from cryptography.hazmat.primitives.asymmetric import rsa
+
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    pem = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    path.write_text(
+        json.dumps(
+            {
+                "type": "service_account",
+                "project_id": "roost",
+                "private_key_id": "1",
+                "private_key": pem.decode(),
+                "client_email": "roost@example.iam.gserviceaccount.com",
+                "token_uri": token_uri,
+            }
+        )
+    )
+    return path
+
+
+def no_such_file(folder: Path, gcs: FakeGcs) -> Path:
+    return folder / "absent.json"
+
+
+def no_json(folder: Path, gcs: FakeGcs) -> Path:
+    path = folder / "broken.json"
+    path.write_text("{")
+    return path
+
+
+def refused_account(folder: Path, gcs: FakeGcs) -> Path:
+    gcs.refuse_tokens = True
+    return service_account(folder / "revoked.json", f"{gcs.url}/token")
+
+
+@pytest.mark.parametrize("make", [no_such_file, no_json, refused_account])
+def test_bad_credentials_are_named_and_waited_for(
+    gcs: FakeGcs, tmp_path: Path, make: Callable[[Path, FakeGcs], Path]
+) -> None:
+    credentials = make(tmp_path, gcs)
+    environ = {**on(gcs), "GOOGLE_APPLICATION_CREDENTIALS": str(credentials)}
+    with RoostProcess(tmp_path / "data", environ) as roost:
+        roost.launch()
+        wait_for_reason(roost, "GOOGLE_APPLICATION_CREDENTIALS")
+        assert "Traceback" not in roost.printed
+        assert gcs.names() == []
+        gcs.refuse_tokens = False
+        service_account(credentials, f"{gcs.url}/token")
+        roost.wait_until_ready(40)
+        assert roost.terminate() == 0
+    assert gcs.names() == ["bot_configs.db", "conversations.db"]
+
+
+def test_a_bucket_that_appears_late_is_taken_up_without_a_restart(gcs: FakeGcs, tmp_path: Path) -> None:
+    objects = gcs.buckets.pop("roost")
+    with RoostProcess(tmp_path / "data", on(gcs)) as roost:
+        roost.launch()
+        wait_for_reason(roost, "There is no bucket gs://roost")
+        assert httpx.get(f"{roost.base_url}/healthz", timeout=5).status_code == 200
+        reply = httpx.get(f"{roost.base_url}/api/threads", timeout=5)
+        assert (reply.status_code, "Retry-After" in reply.headers) == (503, True)
+        gcs.buckets["roost"] = objects
+        roost.wait_until_ready(40)
+        assert roost.terminate() == 0
+
+
+def test_a_folder_on_a_disk_that_is_mounted_late_is_taken_up_without_a_restart(tmp_path: Path) -> None:
+    folder = tmp_path / "disk" / "backup"
+    with RoostProcess(tmp_path / "data", {"BUCKET_DIR": str(folder), "SECRET_KEY": KEY}) as roost:
+        roost.launch()
+        wait_for_reason(roost, "does not exist")
+        folder.mkdir(parents=True)
+        roost.wait_until_ready(40)
+        assert roost.terminate() == 0
+    assert (folder / "conversations.db").exists()
+
+
+def test_files_of_this_disk_are_served_while_the_bucket_is_away(gcs: FakeGcs, tmp_path: Path) -> None:
+    with RoostProcess(tmp_path / "data", on(gcs)) as roost:
+        roost.start()
+        kept = new_thread(roost)
+        assert roost.terminate() == 0
+        gcs.forbidden = True
+        roost.start()
+        assert threads(roost) == {kept}
+        later = new_thread(roost)
+        gcs.forbidden = False
+        assert roost.terminate() == 0
+        shutil.rmtree(tmp_path / "data")
+        roost.start()
+        assert threads(roost) == {kept, later}
+        assert roost.terminate() == 0
+
+
+def test_a_stop_in_the_middle_of_a_restore_leaves_nothing_half_done(gcs: FakeGcs, tmp_path: Path) -> None:
+    data_dir = tmp_path / "data"
+    with RoostProcess(data_dir, on(gcs)) as roost:
+        roost.start()
+        kept = new_thread(roost)
+        assert roost.terminate() == 0
+        shutil.rmtree(data_dir)
+        gcs.fail("get", *[Fault(delay_s=2)] * 3)
+        roost.launch()
+        wait_for(lambda: any(operation == "get" for operation, _ in gcs.requests), "the restore has begun")
+        began_s = time.monotonic()
+        assert roost.terminate() == 0
+        assert time.monotonic() - began_s < 8
+        assert not (data_dir / "conversations.db").exists()
+        gcs.clear_faults()
+        roost.start()
+        assert threads(roost) == {kept}
+        assert roost.terminate() == 0
+
+
+def test_killed_in_the_middle_of_a_restore_the_next_start_makes_it(gcs: FakeGcs, tmp_path: Path) -> None:
+    data_dir = tmp_path / "data"
+    with RoostProcess(data_dir, on(gcs)) as roost:
+        roost.start()
+        kept = new_thread(roost)
+        assert roost.terminate() == 0
+        for skipped in range(3):
+            shutil.rmtree(data_dir)
+            gcs.requests.clear()
+            gcs.fail("get", *[Fault()] * skipped, Fault(delay_s=2))
+            roost.launch()
+            wait_for(
+                lambda: any(operation == "get" for operation, _ in gcs.requests), "the restore has begun"
+            )
+            roost.kill()
+            gcs.clear_faults()
+            roost.start()
+            assert threads(roost) == {kept}
+            assert roost.terminate() == 0
+    assert not list(data_dir.glob("*.conflict-*"))
+
+
+def test_a_database_of_a_newer_roost_is_refused_and_left_alone(place: Place, tmp_path: Path) -> None:
+    with RoostProcess(tmp_path / "data", place.environ) as roost:
+        roost.start()
+        assert roost.terminate() == 0
+        shutil.rmtree(tmp_path / "data")
+        newer = tmp_path / "newer.db"
+        newer.write_bytes(place.store.get("bot_configs.db"))
+        with closing(sqlite3.connect(newer)) as db:
+            db.execute("PRAGMA user_version=9999")
+        generation = place.store.put("bot_configs.db", newer.read_bytes()).generation
+        roost.launch()
+        wait_for_reason(roost, "was written by a newer Roost")
+        assert roost.terminate() == 0
+        assert not (tmp_path / "data" / "conversations.db").exists()
+        assert place.store.stat("bot_configs.db").generation == generation
+
+
+def test_two_disks_on_one_bucket_overwrite_nothing(place: Place, tmp_path: Path) -> None:
+    with (
+        RoostProcess(tmp_path / "one", place.environ) as one,
+        RoostProcess(tmp_path / "two", place.environ) as two,
+    ):
+        one.start()
+        wait_for(lambda: len(place.store.list().items) == 2, "the first copies are there")
+        two.start()
+        of_two = new_thread(two)
+        assert two.terminate() == 0
+        generation = place.store.stat("conversations.db").generation
+        of_one = new_thread(one)
+        assert one.terminate() == 0
+        assert "Nothing is overwritten" in one.printed
+        assert place.store.stat("conversations.db").generation == generation
+        one.start()
+        assert threads(one) == {of_two}
+        (aside,) = (tmp_path / "one").glob("conversations.db.conflict-*Z")
+        with closing(sqlite3.connect(aside)) as db:
+            assert db.execute("SELECT count(*) FROM threads WHERE id = ?", (of_one,)).fetchone() == (1,)
+        assert one.terminate() == 0
+
+
+def test_what_cannot_be_meant_is_refused_at_the_start(tmp_path: Path) -> None:
+    bucket = {"GCS_BUCKET_NAME": "roost"}
+    for environ, words in (
+        ({**bucket, "BUCKET_DIR": str(tmp_path / "b"), "SECRET_KEY": KEY}, "both set"),
+        (bucket, "SECRET_KEY is not"),
+    ):
+        code, said = RoostProcess(tmp_path / "data", environ).refuse_to_start()
+        assert code == 1
+        assert words in said
+        assert len(said.strip().splitlines()) == 1
+
+
+def test_a_folder_without_a_key_starts_with_a_warning(tmp_path: Path) -> None:
+    with RoostProcess(tmp_path / "data", {"BUCKET_DIR": str(tmp_path / "bucket")}) as roost:
+        roost.start()
+        assert "losing DATA_DIR loses the bots' tokens" in roost.printed
+        assert roost.terminate() == 0
+
+
+def test_without_a_bucket_nothing_of_google_is_loaded(tmp_path: Path) -> None:
+    with RoostProcess(tmp_path / "data") as roost:
+        roost.start()
+        (worker,) = Path(f"/proc/{roost.pid}/task/{roost.pid}/children").read_text().split()
+        maps = Path(f"/proc/{worker}/maps").read_text()
+        assert "google_crc32c" not in maps
+        assert "No bucket configured: data stays in" in roost.printed
+        assert roost.terminate() == 0
