@@ -170,8 +170,8 @@ HOSTILE = """Hello <script>document.title = 'pwned'</script> <img src=x onerror=
 
 
 def test_hostile_answers_are_inert(here: World, page: Page) -> None:
-    """Hostile case 52. Hostile case 53. Hostile case 54. Script, script links and foreign pictures in an answer. Requests to another
-    origin fail the visit itself.
+    """Hostile case 52. Hostile case 53. Hostile case 54. Script, script links and foreign
+    pictures in an answer. Requests to another origin fail the visit itself.
     """
     here.llm.say(HOSTILE)
     ask(page, QUESTION + " <script>document.title='pwned'</script>")

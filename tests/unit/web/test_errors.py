@@ -38,6 +38,7 @@ def test_49_93_a_defect_shows_neither_traceback_nor_secret(
     owner: Browser, house: Installation, logged: io.StringIO
 ) -> None:
     """Hostile case 49. Hostile case 93."""
+
     class Broken:
         def identify(self, token: str) -> object:
             raise RuntimeError(f"https://api.telegram.org/bot{token}/getMe and {token.replace(':', '%3A')}")
