@@ -18,7 +18,7 @@ export function Shell({ user }: { user: Person }) {
   const close = useCallback(() => setOpen(null), []);
   const openFind = useCallback(() => setOpen('find'), []);
   const path = useLocation({ select: ({ pathname }) => pathname });
-  const astray = user.role === 'guest' && !path.startsWith('/ask');
+  const astray = user.role === 'guest' && !path.startsWith('/ask') && path !== '/settings';
 
   useLiveUpdates();
   useUnsavedGuard();

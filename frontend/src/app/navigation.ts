@@ -1,4 +1,4 @@
-import { Activity, BookOpen, Bot, MessageSquareText, Settings } from 'lucide-react';
+import { Activity, BookOpen, Bot, MessageSquareText, Settings, Users } from 'lucide-react';
 import type { Person } from '../lib/apiTypes';
 import { frame } from './strings';
 
@@ -7,10 +7,14 @@ const all = [
   { to: '/ask', label: frame.ask, icon: MessageSquareText },
   { to: '/knowledge', label: frame.knowledge, icon: BookOpen },
   { to: '/status', label: frame.status, icon: Activity },
+  { to: '/people', label: frame.people, icon: Users },
   { to: '/settings', label: frame.settings, icon: Settings },
 ] as const;
 
-/** The pages a person may open: guests may only ask. */
+const forGuests: readonly string[] = ['/ask', '/settings'];
+
+/** The pages a person may open: guests may only ask, and people are the owners' matter. */
 export function pagesFor(user: Person): readonly (typeof all)[number][] {
-  return user.role === 'guest' ? all.filter(({ to }) => to === '/ask') : all;
+  if (user.role === 'owner') return all;
+  return all.filter(({ to }) => (user.role === 'guest' ? forGuests.includes(to) : to !== '/people'));
 }

@@ -64,6 +64,12 @@ const settings = createRoute({
   component: lazyRouteComponent(() => import('../features/settings/SettingsPage'), 'SettingsPage'),
 });
 
+const people = createRoute({
+  getParentRoute: () => root,
+  path: '/people',
+  component: lazyRouteComponent(() => import('../features/people/PeoplePage'), 'PeoplePage'),
+});
+
 const link = createRoute({
   getParentRoute: () => root,
   path: '/auth/link',
@@ -74,7 +80,18 @@ const link = createRoute({
 export function createAppRouter(history?: RouterHistory) {
   return createRouter({
     ...(history ? { history } : {}),
-    routeTree: root.addChildren([bots, botsByName, bot, ask, thread, knowledge, status, settings, link]),
+    routeTree: root.addChildren([
+      bots,
+      botsByName,
+      bot,
+      ask,
+      thread,
+      knowledge,
+      status,
+      people,
+      settings,
+      link,
+    ]),
     defaultPreload: 'intent',
     defaultErrorComponent: BrokenPage,
     scrollRestoration: true,

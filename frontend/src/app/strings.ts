@@ -7,6 +7,7 @@ export const frame = {
   ask: 'Ask',
   knowledge: 'Knowledge',
   status: 'Status',
+  people: 'People',
   settings: 'Settings',
   addBot: 'Add a bot',
   more: 'More',

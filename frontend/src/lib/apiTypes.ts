@@ -40,6 +40,75 @@ export interface SignInLink {
   code: string;
 }
 
+export interface ListedPerson {
+  id: string;
+  name: string;
+  email: string | null;
+  role: 'owner' | 'member' | 'guest';
+  /** What the role comes from: OWNER_EMAILS or ALLOWED_EMAILS, an invitation, this machine, or nothing */
+  grant: 'settings' | 'invitation' | 'local' | 'nothing';
+  created_at: string;
+  last_signed_in_at: string | null;
+  sessions: number;
+  bots: number;
+}
+
+export interface PersonList {
+  items: ListedPerson[];
+  next_cursor: string | null;
+}
+
+export interface PersonChange {
+  role: 'member' | 'guest';
+}
+
+export interface NewInvitation {
+  email: string;
+}
+
+export interface Invitation {
+  id: string;
+  email: string;
+  created_at: string;
+}
+
+export interface InvitationList {
+  items: Invitation[];
+  next_cursor: string | null;
+}
+
+export interface OpenSession {
+  id: string;
+  user_agent: string;
+  created_at: string;
+  /** Right to the day */
+  last_used_at: string;
+  /** The session that asks */
+  current: boolean;
+}
+
+export interface SessionList {
+  items: OpenSession[];
+  next_cursor: string | null;
+}
+
+export interface AuditEntry {
+  id: string;
+  at: string;
+  action: 'signed_in' | 'sign_in_failed' | 'signed_out' | 'session_ended' | 'person_invited' | 'invitation_withdrawn' | 'role_changed' | 'person_removed' | 'key_created' | 'key_revoked' | 'bot_created' | 'bot_changed' | 'bot_token_changed' | 'bot_started' | 'bot_stopped' | 'bot_restarted' | 'bot_deleted' | 'source_added' | 'source_changed' | 'source_deleted' | 'decryption_refused';
+  /** Null: Roost itself, or a stranger */
+  actor_id: string | null;
+  actor: string | null;
+  subject_id: string | null;
+  subject: string | null;
+  detail: string | null;
+}
+
+export interface AuditLog {
+  items: AuditEntry[];
+  next_cursor: string | null;
+}
+
 export interface ApiKey {
   id: string;
   name: string;
@@ -104,7 +173,19 @@ export interface Bot {
   uptime_s: number | null;
   /** The last successful poll */
   last_contact_at: string | null;
+  /** When somebody last wrote to it; a `bot` event comes with the message, at most one a second */
+  last_message_at: string | null;
   messages_today: number;
+  /** Tokens of written answers since midnight UTC */
+  tokens_today: number;
+  /** Tokens it may use a day; null: no limit */
+  tokens_limit: number | null;
+  /** Telegram: in groups it is shown only mentions, replies and commands (BotFather: /setprivacy). Null until it has run once since the start, and on Discord */
+  privacy_mode: boolean | null;
+  /** Where a Discord bot is added to a server, with the permissions it needs; null for other platforms */
+  invite_url: string | null;
+  /** Telegram: the address that opens a chat with it */
+  deep_link: string | null;
   created_at: string;
   updated_at: string;
 }
@@ -424,6 +505,36 @@ export interface UnansweredQuestion {
 export interface UnansweredList {
   items: UnansweredQuestion[];
   next_cursor: string | null;
+}
+
+export interface MadeSignInLink {
+  url: string;
+  expires_at: string;
+}
+
+export interface KeyExchange {
+  resealed: number;
+  unreadable: number;
+  resumed: boolean;
+  from_environment: boolean;
+}
+
+export interface ExportRequest {
+  tokens?: boolean;
+}
+
+export interface Tally {
+  added: number;
+  known: number;
+}
+
+export interface Imported {
+  bots: Tally;
+  sources: Tally;
+  conversations: Tally;
+  messages: Tally;
+  tokens_missing: number;
+  refused: string[];
 }
 
 export interface Health {

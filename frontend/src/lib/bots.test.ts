@@ -24,7 +24,13 @@ const bot: Bot = {
   since: '2026-11-21T10:00:00Z',
   uptime_s: 90,
   last_contact_at: null,
+  last_message_at: null,
   messages_today: 0,
+  tokens_today: 0,
+  tokens_limit: null,
+  privacy_mode: null,
+  invite_url: null,
+  deep_link: null,
   created_at: '2026-11-21T10:00:00Z',
   updated_at: '2026-11-21T10:00:00Z',
 };

@@ -7,12 +7,14 @@ import { Checkbox } from '../../ui/Field';
 import { Page } from '../../ui/Page';
 import { FailedState } from '../../ui/States';
 import { ApiKeys } from './ApiKeys';
+import { Sessions } from './Sessions';
 import { signOut } from './settingsApi';
-import { keys, words } from './strings';
+import { keys, sessions, words } from './strings';
 
 const themes = Object.keys(words.themes) as Theme[];
 
 export function SettingsPage() {
+  const guest = useUser()?.role === 'guest';
   return (
     <Page title={words.title}>
       <div className="flex flex-col gap-10">
@@ -22,9 +24,14 @@ export function SettingsPage() {
         <Section title={words.appearance}>
           <Appearance />
         </Section>
-        <Section title={keys.title}>
-          <ApiKeys />
+        <Section title={sessions.title}>
+          <Sessions />
         </Section>
+        {guest ? null : (
+          <Section title={keys.title}>
+            <ApiKeys />
+          </Section>
+        )}
       </div>
     </Page>
   );

@@ -14,6 +14,16 @@ export const words = {
   shortcutsHint: 'Single keys such as c, / and g b. Press ? for the list. Ctrl or Cmd with K always works.',
 };
 
+export const sessions = {
+  title: 'Where you are signed in',
+  current: 'this browser',
+  began: (date: string) => `since ${date}`,
+  used: (age: string) => `used ${age}`,
+  unknown: 'A browser',
+  end: 'Sign out',
+  save: 'Sign out another browser',
+};
+
 export const keys = {
   title: 'API keys',
   intro:

@@ -46,7 +46,7 @@ export function SignInPage({
         </div>
       ) : null}
       {signIn.google ? (
-        <a href="/auth/google" className={buttonLook(signIn.local ? 'plain' : 'primary')}>
+        <a href={toGoogle()} className={buttonLook(signIn.local ? 'plain' : 'primary')}>
           {words.google}
         </a>
       ) : null}
@@ -60,4 +60,10 @@ export function SignInPage({
       {failure ? <FailedState error={failure} /> : null}
     </main>
   );
+}
+
+/** Back to this very page afterwards. */
+function toGoogle(): string {
+  const page = location.pathname + location.search;
+  return page === '/' ? '/auth/google' : `/auth/google?next=${encodeURIComponent(page)}`;
 }
