@@ -41,13 +41,18 @@ def answer_parts(answer: Answer) -> list[str]:
 
 
 def parts(markdown: str, citations: Sequence[Citation] = ()) -> list[str]:
-    """Markdown as messages within Discord's limit. Only links of `citations` stay links."""
-    for piece_limit in PIECE_LIMITS:
-        made = [to_discord(piece, citations) for piece in split_markdown(markdown, piece_limit)]
-        if all(utf16_length(part) <= MESSAGE_LIMIT for part in made):
-            return [part for part in made if part.strip()] or ["…"]
-    # So many links that even short pieces exceed the limit: the links are given up, not the text.
-    return [to_discord(piece, ()) for piece in split_markdown(markdown, PIECE_LIMITS[-1])]
+    """Markdown as messages within Discord's limit. Only links of `citations` stay links.
+
+    Where addresses are so long and so many that they do not fit, numbers lose theirs first: the list of
+    sources has them too.
+    """
+    for numbers_link in (True, False):
+        for piece_limit in PIECE_LIMITS:
+            pieces = split_markdown(markdown, piece_limit)
+            made = [to_discord(piece, citations, numbers_link=numbers_link) for piece in pieces]
+            if all(utf16_length(part) <= MESSAGE_LIMIT for part in made):
+                return [part for part in made if part.strip()] or ["…"]
+    return [to_discord(piece) for piece in split_markdown(markdown, PIECE_LIMITS[-1])]
 
 
 def growing_part(markdown: str, citations: Sequence[Citation]) -> str:
@@ -59,9 +64,9 @@ def growing_part(markdown: str, citations: Sequence[Citation]) -> str:
     return shown.rstrip() + GROWING
 
 
-def to_discord(markdown: str, citations: Sequence[Citation] = ()) -> str:
+def to_discord(markdown: str, citations: Sequence[Citation] = (), *, numbers_link: bool = True) -> str:
     """Discord reads most markdown itself. Links lead only where citations do, and nothing is a mention."""
-    links = _Links(citations)
+    links = _Links(citations, numbers_link=numbers_link)
     lines: list[str] = []
     fence = ""
     for line in markdown.split("\n"):
@@ -93,12 +98,13 @@ def from_payload(payload: str) -> str:
 class _Links:
     """The links a message may have: those of its citations."""
 
-    def __init__(self, citations: Iterable[Citation]) -> None:
+    def __init__(self, citations: Iterable[Citation], *, numbers_link: bool) -> None:
         self._by_number: dict[int, str] = {}
         self._urls: set[str] = set()
         for citation in citations:
             if urlsplit(citation.url).scheme in ("http", "https"):
-                self._by_number.setdefault(citation.n, citation.url)
+                if numbers_link:
+                    self._by_number.setdefault(citation.n, citation.url)
                 self._urls.add(citation.url)
 
     def shown(self, found: re.Match[str]) -> str:
