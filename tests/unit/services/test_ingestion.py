@@ -323,6 +323,18 @@ def test_a_crawl_can_be_cancelled_deleted_and_stopped_in_the_middle(house: House
     assert house.state(other).last_success_at is None
 
 
+def test_a_crawl_asked_for_while_a_cancelled_one_still_ends_is_done(house: House) -> None:
+    fill(house.site, 3)
+    house.site.pages["/p1"] = fake.dripping(30)
+    house.ingestion.start()
+    source_id = house.add()
+    wait_until(lambda: house.site.asked("/p1") == 1)
+    house.ingestion.cancel(source_id)
+    house.ingestion.crawl_now(source_id)
+    wait_until(lambda: house.site.asked("/p1") == 2)
+    house.ingestion.stop()
+
+
 def test_a_restart_in_the_middle_crawls_again_and_orphans_are_cleared(site: DocsSite, tmp_path: Path) -> None:
     fill(site, 3)
     site.pages["/p1"] = fake.dripping(30)

@@ -136,7 +136,9 @@ class Ingestion:
         with self._sources.read() as db:
             sources.get_source(db, source_id)
         with self._changed:
-            if source_id not in self._running:
+            running = self._running.get(source_id)
+            # One that was cancelled may take a moment to end; the new one begins after it.
+            if running is None or running.cancelled.is_set():
                 self._wanted[source_id] = True
                 self._changed.notify_all()
         self._publish(SourceChanged(source_id))
