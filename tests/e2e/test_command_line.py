@@ -264,9 +264,9 @@ def fill(data_dir: Path, bots: int, secret_key: str | None = None) -> None:
             bot_id = ids.new()
             db.execute(  # type: ignore[attr-defined]
                 text(
-                    "INSERT INTO bot_configs (bot_id, owner_id, platform, platform_bot_id, name, handle, token,"
-                    " token_last4, status_since, created_at, updated_at) VALUES (:id, :owner, 'telegram',"
-                    " :number, 'Bot', 'bot', :token, 'last', :now, :now, :now)"
+                    "INSERT INTO bot_configs (bot_id, owner_id, platform, platform_bot_id, name, handle,"
+                    " token, token_last4, status_since, created_at, updated_at)"
+                    " VALUES (:id, :owner, 'telegram', :number, 'Bot', 'bot', :token, 'last', :now, :now, :now)"
                 ),
                 {
                     "id": bot_id,

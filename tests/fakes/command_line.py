@@ -1,4 +1,4 @@
-"""The `roost` command in this process: the real parser, connections and refusals, with a test's own streams."""
+"""The `roost` command in this process: the real parser, connections and refusals, a test's streams."""
 
 from __future__ import annotations
 
