@@ -78,7 +78,7 @@ def test_what_is_not_meant_for_the_bot_gets_nothing(
     discord.private(TOKEN, ANNA, "at last")
     assert wait_for_sends(discord, 1) == ["Answer to: at last"]
     assert [question.text for question in answerer.questions] == ["at last"]
-    assert house.inbox_statuses() == {"done": 1}
+    wait_until(lambda: house.inbox_statuses() == {"done": 1})
 
 
 def test_a_reply_to_the_bot_is_answered_and_one_without_its_text_says_how(
@@ -209,10 +209,13 @@ def test_only_the_allowed_chats_are_answered_and_a_commands_asker_is_told(
     discord.private(TOKEN, ANNA, "not here")
     wait_until(lambda: house.inbox_statuses() == {"dropped": 1})
     discord.slash(TOKEN, "ask", ANNA, "nor here")
-    wait_until(lambda: discord.state(TOKEN)["interactions"][0]["texts"] == [wording.NOT_HERE])
+    wait_until(lambda: discord.state(TOKEN)["interactions"][0]["texts"] == [wording.not_here(ANNA)])
     assert discord.state(TOKEN)["interactions"][0]["ephemeral"]
     discord.mention(TOKEN, CHANNEL, ANNA, "here")
     assert wait_for_sends(discord, 1) == ["Answer to: here"]
+    house.registry.update(OWNER, the_bot(house), BotChange(allowed_chats=(str(BEN),)))
+    discord.private(TOKEN, BEN, "a person's number")
+    assert wait_for_sends(discord, 2)[1] == "Answer to: a person's number"
 
 
 @pytest.mark.parametrize("times", [3])

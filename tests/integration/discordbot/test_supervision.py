@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -188,7 +189,7 @@ def test_an_outage_is_said_and_ends_by_itself_soon(
     ],
 )
 def test_a_send_that_fails_is_repeated_and_arrives_once(
-    house: DiscordHouse, discord: FakeDiscord, kind: str, more: dict[str, float]
+    house: DiscordHouse, discord: FakeDiscord, kind: str, more: dict[str, Any]
 ) -> None:
     discord.fault(kind, "sendMessage", **more)
     discord.private(TOKEN, ANNA, "through all this")

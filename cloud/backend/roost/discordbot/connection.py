@@ -30,6 +30,7 @@ from roost.services.bot_services import BotServices
 from roost.services.chat_pacing import ChatPacing
 from roost.services.chat_queues import ChatQueues
 from roost.services.gateway_inbox import GatewayInbox
+from roost.services.ports import WebhookReceiver
 from roost.storage.inbox import InboxEntry, Reply
 
 log = logging.getLogger("roost.discordbot")
@@ -130,6 +131,10 @@ class DiscordConnection:
                 await self._disconnect()
                 raise self._trouble(session)
         await self._arrivals.remember_seen()
+
+    @property
+    def receiver(self) -> WebhookReceiver | None:
+        return None
 
     def reconfigure(self, credentials: BotCredentials) -> None:
         self._credentials = credentials
@@ -240,9 +245,14 @@ class DiscordConnection:
             return True
         client = self._posts.client
         parent_id = client.parent_of(incoming.channel_id) if client is not None else None
-        return any(
-            str(place) in allowed for place in (incoming.channel_id, incoming.guild_id, parent_id) if place
+        # Nobody knows the number of a private channel: there the person's own counts.
+        places = (
+            incoming.channel_id,
+            incoming.guild_id,
+            parent_id,
+            incoming.person_id if incoming.private else None,
         )
+        return any(str(place) in allowed for place in places if place)
 
     def _is_quiet(self, incoming: Incoming) -> bool:
         return incoming.command in QUIET_COMMANDS or not self._is_allowed(incoming)
@@ -250,7 +260,7 @@ class DiscordConnection:
     async def _turn_away(self, entry: InboxEntry, place: Place) -> None:
         """A command waits for an answer, and gets one; a message is left alone."""
         if place.incoming.command is not None:
-            await self._say(entry, place, wording.NOT_HERE)
+            await self._say(entry, place, wording.not_here(_number_of(place.incoming)))
             return
         reason = "this chat is not among the bot's allowed chats"
         await self._storage.run(self._inbox.drop, self._bot_id, entry.update.update_id, reason)
@@ -281,7 +291,7 @@ class DiscordConnection:
                 await self._say(entry, place, chat_wording.CLEARED)
             case "stats":
                 stats = await self._storage.run(self._inbox.stats, self._bot_id, incoming.chat_key)
-                await self._say(entry, place, chat_wording.stats_text(stats))
+                await self._say(entry, place, wording.stats_text(stats, _number_of(incoming)))
             case _:
                 await self._say(entry, place, chat_wording.UNKNOWN_COMMAND)
 
@@ -360,6 +370,11 @@ def _about_no_text(incoming: Incoming) -> str:
     if incoming.hidden:
         return wording.HIDDEN
     return chat_wording.ONLY_TEXT if incoming.attached else wording.EMPTY_MENTION
+
+
+def _number_of(incoming: Incoming) -> int:
+    """What stands for this place in a bot's allowed chats."""
+    return incoming.person_id if incoming.private else incoming.channel_id
 
 
 def _fresh(payloads: list[str]) -> list[Reply]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from roost.domain.chat_wording import plain_name
+from roost.domain import chat_wording
+from roost.domain.chat import ChatStats
 
 SLASH_COMMAND, TEXT_OPTION = 1, 3
 SERVERS, PRIVATE_WITH_BOT = 0, 1
@@ -15,7 +16,6 @@ HIDDEN = (
     "Discord does not show me what you wrote, because your reply does not mention me. Reply with the @ on, or"
     " mention me in your message."
 )
-NOT_HERE = "I am not set up to answer in this channel. Ask the person who runs me to allow it."
 
 
 def commands() -> list[dict[str, Any]]:
@@ -37,13 +37,25 @@ def commands() -> list[dict[str, Any]]:
 
 def help_text(bot_name: str) -> str:
     return (
-        f"I am {plain_name(bot_name)}. Mention me with your question, reply to me, write to me privately, or"
-        " use /ask: I answer from the documentation, with numbered sources. I remember what we talked about"
-        " for half an hour, so you can ask follow-up questions.\n\n"
+        f"I am {chat_wording.plain_name(bot_name)}. Mention me with your question, reply to me, write to me"
+        " privately, or use /ask: I answer from the documentation, with numbered sources. I remember what we"
+        " talked about for half an hour, so you can ask follow-up questions.\n\n"
         "/ask question: ask a question\n"
         "/clear: start a fresh conversation\n"
         "/stats: what you have asked so far\n"
         "/help: this text"
+    )
+
+
+def stats_text(stats: ChatStats, number: int) -> str:
+    """`number` stands for this place in the bot's allowed chats."""
+    return f"{chat_wording.stats_text(stats)}\nThis place's number: `{number}`"
+
+
+def not_here(number: int) -> str:
+    return (
+        "I am not set up to answer here. Ask whoever runs me to add this place's number to my allowed chats:"
+        f" `{number}`"
     )
 
 
