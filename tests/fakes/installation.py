@@ -52,6 +52,7 @@ from roost.services.sign_in import SignIn
 from roost.services.sources import Sources
 from roost.services.spending import Spending
 from roost.services.supervisor import Supervisor
+from roost.services.webhooks import Webhooks
 from roost.services.workspace_transfer import WorkspaceTransfer
 from roost.settings import Settings
 from roost.storage.bots import BotStore
@@ -182,7 +183,7 @@ class Installation:
         self.answerer = FixedAnswerer()
         self.retriever = FixedRetriever()
         self.cipher = Cipher("k" * 40)
-        self.local_key = LocalKey("roost_local_tests", lambda: self.services.sign_in.local_owner())
+        self.local_key = LocalKey("roost_local_tests", self._local_owner)
         self.loop_alive = True
         bots = self.bot_store = BotStore(self.bot_configs, self.cipher)
         self.logs = BotLogs(self.clock, self.live_events.publish)
@@ -205,6 +206,7 @@ class Installation:
             Spending(self.conversations, self.clock, 200, 50_000),
             self.presence,
             audit,
+            self.settings.public_url,
         )
         rules = MembershipRules(self.settings.owner_emails, self.settings.allowed_emails)
         self.people = People(
@@ -236,7 +238,7 @@ class Installation:
             provider_sign_in=self._provider_sign_in(),
             people=self.people,
             audit=audit,
-            api_keys=ApiKeys(self.bot_configs, audit, self.clock, self.ids),
+            api_keys=ApiKeys(self.bot_configs, audit, self.clock, self.ids, self.local_key),
             local_key=self.local_key,
             transfer=WorkspaceTransfer(bots, self.conversations, self.ingestion, crawlers, self.clock),
             key_rotation=KeyRotation(
@@ -250,6 +252,7 @@ class Installation:
             live_events=self.live_events,
             bots=registry,
             supervisor=supervisor,
+            webhooks=Webhooks(supervisor, self.clock),
             chat=Chat(self.conversations, self.runs, answers, self.clock, self.ids),
             sources=Sources(self.bot_configs, self.ingestion, crawlers, self.clock, self.ids, 600, audit),
             ingestion=self.ingestion,
@@ -273,6 +276,9 @@ class Installation:
             SystemClock(),
         )
         return ProviderSignIn(provider, self.people, self.cipher, self.clock, self.ids)
+
+    def _local_owner(self) -> Person:
+        return self.services.sign_in.local_owner()
 
     def close(self) -> None:
         self.live_events.stop()
