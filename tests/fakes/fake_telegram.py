@@ -234,6 +234,10 @@ class TelegramApi:
             case "sendchataction":
                 bot.actions.append({"chat_id": int(fields["chat_id"]), "action": fields["action"]})
                 return True
+            case "deletemessage":
+                if bot.messages.pop((int(fields["chat_id"]), int(fields["message_id"])), None) is None:
+                    raise ApiError(400, "Bad Request: message to delete not found")
+                return True
             case "editmessagereplymarkup":
                 return self._edit_markup(bot, fields)
             case "answercallbackquery":

@@ -205,6 +205,8 @@ def test_an_answer_on_its_way_follows_the_group_that_moved_and_so_after_a_restar
         telegram.control("migrate", token=TOKEN, chat_id=old, new_chat_id=new, told=False)
         answerer.release()
         assert wait_for_sends(telegram, 1, new) == ["Answer to: here?"]
+    sent = telegram.state(TOKEN)["sends"][-1]["fields"]
+    assert "reply_parameters" not in sent
     with bot_house(tmp_path, telegram.url, answerer):
         telegram.text(TOKEN, new, f"{NAME} still?", user_id=ANNA)
         assert wait_for_sends(telegram, 2, new)[1] == "Answer to: still?"

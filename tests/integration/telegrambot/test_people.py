@@ -202,6 +202,17 @@ def test_an_answer_in_the_making_for_somebody_forgotten_is_not_kept(
     assert telegram.sends(TOKEN, CHAT)[-1] == "Answer to: after?"
 
 
+def test_a_half_shown_answer_for_somebody_forgotten_is_taken_back(
+    house: BotHouse, telegram: FakeTelegram, answerer: FixedAnswerer
+) -> None:
+    asked = ask(telegram, "/forget")
+    answerer.deltas, answerer.pause_s = tuple(f"word{n} " for n in range(80)), 0.05
+    shown = ask(telegram, "in the making?")
+    assert press(telegram, asked, label=wording.FORGET_YES) == wording.FORGOTTEN
+    wait_until(lambda: shown not in _ids(telegram), 15)
+    assert telegram.sends(TOKEN, CHAT)[-1].startswith("word0")
+
+
 def test_stats_tell_what_was_used_of_the_days_limits(house: BotHouse, telegram: FakeTelegram) -> None:
     bot = house.registry.page(OWNER, None, 10).items[0].bot.id
     now = SystemClock().now()
@@ -226,6 +237,11 @@ def test_the_page_is_told_of_the_first_message_at_once(house: BotHouse, telegram
     assert told is not None
     assert isinstance(told[1], BotChanged)
     assert house.registry.get(OWNER, view.bot.id).last_message_at is not None
+
+
+def _ids(telegram: FakeTelegram) -> list[int]:
+    found = telegram.control("messages", token=TOKEN, chat_id=CHAT)["messages"]
+    return [message["message_id"] for message in found]
 
 
 def _answer(body: str, *, refused: bool = False) -> Answer:

@@ -10,7 +10,7 @@ from typing import Any
 
 from roost.domain.backoff import Backoff
 from roost.errors import RoostError
-from roost.storage.inbox import InboxEntry
+from roost.storage.inbox import FORGOTTEN, InboxEntry
 
 log = logging.getLogger("roost.chats")
 
@@ -84,6 +84,9 @@ class ChatQueues:
             try:
                 await self._handle(entry, entry.attempts + failures >= ATTEMPTS_AT_MOST)
             except RoostError as error:
+                if error.code == FORGOTTEN:
+                    # Whoever asked has had it deleted: there is nobody to answer.
+                    return
                 self._note("error", error.message)
                 failures += 0 if error.retryable else 1
             except Exception:  # the edge of a chat's task - the next message must not suffer

@@ -13,12 +13,13 @@ from telegram.error import TelegramError
 
 from roost.domain.answers import Question
 from roost.domain.bots import BotCredentials
+from roost.errors import NotFound
 from roost.services.answer_stream import begin_answering
 from roost.services.bot_services import BotServices
-from roost.storage.inbox import InboxEntry, Reply
+from roost.storage.inbox import FORGOTTEN, InboxEntry, Reply
 from roost.telegrambot import wording
 from roost.telegrambot.addressing import Request, read_request, with_quoted
-from roost.telegrambot.client import TelegramClient
+from roost.telegrambot.client import TelegramClient, translate
 from roost.telegrambot.delivery import Delivery
 from roost.telegrambot.formatting import answer_parts, parts, with_buttons
 from roost.telegrambot.growing_message import GrowingMessage
@@ -71,9 +72,12 @@ class Chats:
     async def handle(
         self, entry: InboxEntry, message: IncomingMessage, known_as: tuple[int, ...], apologise: bool
     ) -> None:
-        """Answers a message that is meant for the bot. `known_as` are the chat's ids, earlier ones too."""
+        """Answers a message that is meant for the bot. `known_as` are the chat's ids, first that under which
+        the message came.
+        """
         update_id = entry.update.update_id
-        in_group = None if message.private else message.message_id
+        moved = message.chat_id not in known_as[:1]
+        in_group = None if message.private or moved else message.message_id
         place = Place(message.chat_id, message.topic_id, in_group)
         allowed = self._credentials.bot.allowed_chats
         if entry.answered:
@@ -199,11 +203,22 @@ class Chats:
             sources = len(answer.citations)
             self._note("info", f"Answered in chat {place.chat_id}: {sources} source(s), {took_s:.1f} s.")
             await self._delivery.send(growing.entry, place, _fresh(payloads, opened=opened))
+        except NotFound as error:
+            if error.code == FORGOTTEN and growing.entry.stream_message_id is not None:
+                await self._take_back(place.chat_id, growing.entry.stream_message_id)
+            raise
         finally:
             answered()
             self._under_way[place.chat_id] -= 1
             if not self._under_way[place.chat_id]:
                 del self._under_way[place.chat_id]
+
+    async def _take_back(self, chat_id: int, message_id: int) -> None:
+        """Removes a half shown answer for somebody who has had their record deleted."""
+        try:
+            await self._client.delete_message(chat_id, message_id)
+        except TelegramError as error:
+            self._note("debug", f"A half shown answer stays: {translate(error).message}")
 
     def _show_typing(self, place: Place) -> Callable[[], None]:
         """Types in the place until the returned function is called; once for all answers made there."""

@@ -18,11 +18,11 @@ from telegram.error import TelegramError
 
 from roost.clock import Clock
 from roost.domain.bots import BotCredentials
-from roost.errors import NotFound
+from roost.errors import RoostError
 from roost.services.bot_presence import TICK_EVERY_S
 from roost.services.bot_services import BotServices
 from roost.services.chat_queues import ChatQueues
-from roost.storage.inbox import FORGOTTEN, InboxEntry
+from roost.storage.inbox import InboxEntry
 from roost.telegrambot import wording
 from roost.telegrambot.addressing import to_inbox
 from roost.telegrambot.chats import Chats
@@ -151,7 +151,7 @@ class TelegramConnection:
         for entry in entries:
             match read_stored(entry.update.payload):
                 case IncomingMessage(moved_to=int(new), chat_id=old):
-                    await self._move_chat(old, new)
+                    await self._try_to_move_chat(old, new)
                 case Membership() as change:
                     self._delivery.rights_changed(change.chat_id, may_write=change.may_write)
                     self._tell_of(change)
@@ -188,6 +188,13 @@ class TelegramConnection:
         if self._presence.set_privacy_mode(bot.id, bot.owner_id, not sees_everything):
             self._note("info", wording.privacy_mode(on=not sees_everything))
 
+    async def _try_to_move_chat(self, old: int, new: int) -> None:
+        try:
+            await self._move_chat(old, new)
+        except RoostError as error:
+            # What came with it must reach the queues all the same; there the move is tried again.
+            self._note("warning", error.message)
+
     async def _move_chat(self, old: int, new: int) -> None:
         if self._moved.get(old) == new:
             return
@@ -199,19 +206,20 @@ class TelegramConnection:
         entry = self._where_it_is_now(entry)
         event = read_stored(entry.update.payload)
         update_id = entry.update.update_id
-        try:
-            match event:
-                case IncomingMessage(moved_to=None):
-                    chat_id = self._moved.get(event.chat_id, event.chat_id)
-                    known_as = (event.chat_id, *(old for old, new in self._moved.items() if new == chat_id))
-                    await self._chats.handle(entry, replace(event, chat_id=chat_id), known_as, apologise)
-                case Press():
-                    await self._presses.handle(update_id, event)
-                case _:
-                    await self._delivery.stored(self._inbox.drop, self._bot_id, update_id, "not a message")
-        except NotFound as error:
-            if error.code != FORGOTTEN:
-                raise
+        match event:
+            case IncomingMessage(moved_to=None):
+                chat_id = self._moved.get(event.chat_id, event.chat_id)
+                known_as = (event.chat_id, *(old for old, new in self._moved.items() if new == chat_id))
+                await self._chats.handle(entry, replace(event, chat_id=chat_id), known_as, apologise)
+            case IncomingMessage(moved_to=int(new), chat_id=old):
+                # Once more, for the case that storage could not take it when it arrived.
+                await self._delivery.stored(self._inbox.move_chat, self._bot_id, str(old), str(new))
+                reason = "the group became a supergroup"
+                await self._delivery.stored(self._inbox.drop, self._bot_id, update_id, reason)
+            case Press():
+                await self._presses.handle(update_id, event)
+            case _:
+                await self._delivery.stored(self._inbox.drop, self._bot_id, update_id, "not a message")
 
     def _where_it_is_now(self, entry: InboxEntry) -> InboxEntry:
         chat, slash, rest = entry.update.chat_key.partition("/")
@@ -221,7 +229,9 @@ class TelegramConnection:
             return entry
         if moved_to is None:
             return entry
-        return replace(entry, update=replace(entry.update, chat_key=f"{moved_to}{slash}{rest}"))
+        update = replace(entry.update, chat_key=f"{moved_to}{slash}{rest}")
+        # Messages are numbered anew there: what grew in the old group stays as it is.
+        return replace(entry, update=update, stream_opened=False, stream_message_id=None)
 
     def _tell_of(self, change: Membership) -> None:
         if change.private:
