@@ -34,12 +34,15 @@ export function useAudit() {
   });
 }
 
-/** After any change, all three lists are asked for again: each change is in the log too. */
+/**
+ * After any change, all three lists are asked for again: each change is in the log too. A first answer that is
+ * still on its way may be from before the change, and would not be asked for anew.
+ */
 function useChanged() {
   const client = useQueryClient();
   return () => {
     for (const queryKey of [queryKeys.people, queryKeys.invitations, queryKeys.audit])
-      void client.invalidateQueries({ queryKey });
+      void client.cancelQueries({ queryKey }).then(() => client.invalidateQueries({ queryKey }));
   };
 }
 
