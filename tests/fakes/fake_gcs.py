@@ -50,8 +50,15 @@ class Stored:
     generation: int
     metadata: dict[str, str]
 
+    crc32c: str
+    md5: str
+
+    @classmethod
+    def of(cls, content: bytes, generation: int, metadata: dict[str, str]) -> Stored:
+        md5 = hashlib.md5(content, usedforsecurity=False).digest()
+        return cls(content, generation, metadata, crc32c_of(content), base64.b64encode(md5).decode())
+
     def resource(self, bucket: str, name: str) -> dict[str, Any]:
-        crc32c = struct.pack(">I", google_crc32c.value(self.content))
         return {
             "kind": "storage#object",
             "name": name,
@@ -60,9 +67,14 @@ class Stored:
             "metageneration": "1",
             "size": str(len(self.content)),
             "metadata": self.metadata,
-            "crc32c": base64.b64encode(crc32c).decode(),
-            "md5Hash": base64.b64encode(hashlib.md5(self.content, usedforsecurity=False).digest()).decode(),
+            "crc32c": self.crc32c,
+            "md5Hash": self.md5,
         }
+
+
+def crc32c_of(content: bytes) -> str:
+    """As the service words it: base64 of the big-endian number."""
+    return base64.b64encode(struct.pack(">I", google_crc32c.value(content))).decode()
 
 
 @dataclass(slots=True)
@@ -196,7 +208,7 @@ class FakeGcs:
     ) -> Stored:
         with self.lock:
             self.expect(bucket, name, query)
-            crc32c = base64.b64encode(struct.pack(">I", google_crc32c.value(content))).decode()
+            crc32c = crc32c_of(content)
             if given.get("crc32c", crc32c) != crc32c:
                 raise Refused(400, "Provided CRC32C does not match the content.")
             now_s = time.monotonic()
@@ -226,7 +238,7 @@ class FakeGcs:
 
     def _store(self, bucket: str, name: str, content: bytes, metadata: dict[str, str]) -> Stored:
         self._generation += 1
-        stored = self.buckets[bucket][name] = Stored(content, self._generation, metadata)
+        stored = self.buckets[bucket][name] = Stored.of(content, self._generation, metadata)
         return stored
 
 

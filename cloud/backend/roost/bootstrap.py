@@ -219,6 +219,7 @@ def compose(
             index_state=indexer.state,
             ambiguous_sends=lambda: inbox.ambiguous_sends_total,
             sqlite_version=sqlite_version(),
+            backups=bucket.copies if bucket else None,
         )
     )
 

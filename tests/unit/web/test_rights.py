@@ -48,6 +48,8 @@ RIGHTS: dict[str, Mapping[str, str]] = {
     "deleteKey": OWN_KEY,
     "makeSignInLink": OWNERS_ONLY,
     "rotateSecretKey": OWNERS_ONLY,
+    "backUp": OWNERS_ONLY,
+    "dismissConflict": OWNERS_ONLY,
     "listBots": BUILDERS,
     "createBot": BUILDERS,
     "getBot": OWN_BOT_OR_OWNER,

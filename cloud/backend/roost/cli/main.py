@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from roost import __version__
-from roost.cli import ask, bots, doctor, secret_key, sign_in, sources, status, workspace
+from roost.cli import ask, backup, bots, doctor, secret_key, sign_in, sources, status, workspace
 from roost.cli.command import DONE, MISUSED, REFUSED, Command, Noun
 from roost.cli.terminal import Streams, Terminal
 from roost.errors import RoostError
@@ -33,6 +33,7 @@ NOUNS: tuple[Noun, ...] = (
     ask.add,
     sign_in.add,
     secret_key.add,
+    backup.add,
     workspace.add,
 )
 EPILOG = """\

@@ -46,6 +46,23 @@ def _metrics(call: Call) -> Iterator[Metric]:
         "Sends repeated without knowing whether the first had arrived.",
         services.ambiguous_sends(),
     )
+    if services.backups is not None:
+        backups = services.backups.standing()
+        yield _one("roost_backups_total", "counter", "Copies put into the bucket.", backups.backups_total)
+        yield _one("roost_backup_failures_total", "counter", "Attempts that failed.", backups.failures_total)
+        yield _one(
+            "roost_backup_conflicts",
+            "gauge",
+            "Files set aside, not yet dismissed.",
+            len(backups.conflicts),
+        )
+        if backups.last_backup_at is not None:
+            yield _one(
+                "roost_last_backup_timestamp_seconds",
+                "gauge",
+                "When the bucket last had everything, in Unix time.",
+                backups.last_backup_at.timestamp(),
+            )
     index = services.index_state()
     yield _one("roost_chunks", "gauge", "Passages that can be found.", index.chunks)
     yield _one("roost_vectors", "gauge", "Passages that can be found by meaning.", index.vectors)
@@ -65,7 +82,7 @@ def _lines(metrics: Iterable[Metric]) -> Iterator[str]:
         yield f"# HELP {metric.name} {metric.sentence}\n# TYPE {metric.name} {metric.kind}\n"
         for labels, value in metric.samples:
             shown = ",".join(f'{name}="{_escaped(text)}"' for name, text in labels)
-            yield f"{metric.name}{'{' + shown + '}' if shown else ''} {value:g}\n"
+            yield f"{metric.name}{'{' + shown + '}' if shown else ''} {value:.15g}\n"
 
 
 def _escaped(text: str) -> str:

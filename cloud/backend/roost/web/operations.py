@@ -9,21 +9,11 @@ from functools import cache
 from flask import Response
 
 from roost import __version__
-from roost.web import metrics_text
+from roost.web import backups, metrics_text
 from roost.web import payloads_operations as payloads
 from roost.web.calls import Call
 
 BOTS_A_PAGE = 200
-NO_BUCKET = payloads.Replication(
-    bucket=None,
-    lag_s=None,
-    bytes_unshipped=None,
-    last_shipped_at=None,
-    epoch=None,
-    seq=None,
-    holder=None,
-    cost_per_month_usd=None,
-)
 
 
 def status(call: Call) -> payloads.InstallationStatus:
@@ -38,7 +28,7 @@ def status(call: Call) -> payloads.InstallationStatus:
         uptime_s=int((services.clock.now() - services.started_at).total_seconds()),
         state=standing.state,
         reason=standing.reason,
-        replication=NO_BUCKET,
+        replication=backups.shown(services.backups),
         database=payloads.DatabaseStatus(
             tier="sqlite", tiers=[payloads.DatabaseTier(name="sqlite", state="primary")]
         ),

@@ -19,8 +19,17 @@ class Readiness(Payload):
     reason: str | None
 
 
+class ReplicationConflict(Payload):
+    id: str
+    database: str
+    set_aside_at: Moment
+
+
 class Replication(Payload):
     bucket: str | None
+    last_backup_at: Moment | None
+    trouble: str | None
+    conflicts: list[ReplicationConflict]
     lag_s: float | None
     bytes_unshipped: int | None
     last_shipped_at: Moment | None

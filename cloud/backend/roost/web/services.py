@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from roost.domain.documents import IndexState
     from roost.services.api_keys import ApiKeys
     from roost.services.audit import Audit
+    from roost.services.backups import Backups
     from roost.services.bot_registry import BotRegistry
     from roost.services.chat import Chat
     from roost.services.ingestion import Ingestion
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """`provider_sign_in` is None where no provider is set up.
+    """`provider_sign_in` is None where no provider is set up, `backups` without a bucket.
 
     `loop_alive` is False once the bots' loop is stuck; `started_at` is the process's start."""
 
@@ -65,3 +66,4 @@ class Services:
     index_state: Callable[[], IndexState]
     ambiguous_sends: Callable[[], int]
     sqlite_version: str
+    backups: Backups | None = None

@@ -1,0 +1,50 @@
+"""The copies in the bucket."""
+
+from __future__ import annotations
+
+from roost.errors import NotFound, Unavailable
+from roost.services.backups import Backups
+from roost.web.calls import Call
+from roost.web.payloads_operations import Replication, ReplicationConflict
+
+
+def back_up(call: Call) -> Replication:
+    """Bring the copies in the bucket up to date."""
+    backups = _backups(call)
+    if not backups.back_up():
+        raise Unavailable(backups.standing().trouble or "The backup failed.", code="backup_failed")
+    return shown(backups)
+
+
+def dismiss(call: Call, conflict_id: str) -> Replication:
+    """Show this conflict no more; its file stays."""
+    backups = _backups(call)
+    backups.dismiss(conflict_id)
+    return shown(backups)
+
+
+def shown(backups: Backups | None) -> Replication:
+    """Without a bucket everything is null."""
+    standing = None if backups is None else backups.standing()
+    return Replication(
+        bucket=standing.bucket if standing else None,
+        last_backup_at=standing.last_backup_at if standing else None,
+        trouble=standing.trouble if standing else None,
+        conflicts=[
+            ReplicationConflict(id=each.id, database=each.database, set_aside_at=each.at)
+            for each in (standing.conflicts if standing else ())
+        ],
+        lag_s=None,
+        bytes_unshipped=None,
+        last_shipped_at=None,
+        epoch=None,
+        seq=None,
+        holder=None,
+        cost_per_month_usd=None,
+    )
+
+
+def _backups(call: Call) -> Backups:
+    if call.services.backups is None:
+        raise NotFound("No bucket is configured. Set GCS_BUCKET_NAME or BUCKET_DIR.")
+    return call.services.backups
