@@ -99,7 +99,10 @@ def parameters(description: dict[str, Any], place: tuple[str, str]) -> dict[tupl
 def body(description: dict[str, Any], operation: dict[str, Any]) -> Any:
     if "requestBody" not in operation:
         return None
-    return plain(description, operation["requestBody"]["content"]["application/json"]["schema"])
+    return {
+        media: plain(description, content["schema"])
+        for media, content in operation["requestBody"]["content"].items()
+    }
 
 
 def answer(description: dict[str, Any], operation: dict[str, Any], status: str) -> dict[str, Any]:
