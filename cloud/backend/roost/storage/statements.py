@@ -1,4 +1,4 @@
-"""SQL statements, each read once: SQLAlchemy looks for parameters in a statement's text every time it is made."""
+"""SQL statements, each read once: SQLAlchemy looks for parameters in a text every time it is made."""
 
 from __future__ import annotations
 
