@@ -12,6 +12,7 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
+from roost.domain.accounts import Role
 from roost.web.routes import ROUTES
 from tests.fakes.installation import TOKEN, Answer, Browser, Installation, installation
 
@@ -60,6 +61,21 @@ def test_every_answer_of_a_day_is_as_described(house: Installation) -> None:
     day("GET", "/metrics")
     day("GET", "/manual/welcome")
     day("GET", "/api/openapi.json")
+
+    for way in ("/auth/google", "/auth/callback"):
+        day("GET", way, status=404)
+    house.services.sign_in.begin_session(house.services.sign_in.local_owner(), "another browser")
+    sessions = day("GET", "/api/account/sessions")["items"]
+    other = next(each["id"] for each in sessions if not each["current"])
+    day("DELETE", f"/api/account/sessions/{other}", status=204)
+    invitation = day("POST", "/api/invitations", {"email": "new@example.org"}, 201)["id"]
+    day("GET", "/api/invitations?limit=1")
+    day("DELETE", f"/api/invitations/{invitation}", status=204)
+    guest = house.add_person(Role.GUEST).id
+    day("GET", "/api/people")
+    day("PATCH", f"/api/people/{guest}", {"role": "member"}, 204)
+    day("DELETE", f"/api/people/{guest}", status=204)
+    day("GET", "/api/audit")
 
     key = day("POST", "/api/keys", {"name": "script"}, 201)
     day("GET", "/api/keys?limit=1")

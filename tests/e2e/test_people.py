@@ -1,4 +1,4 @@
-"""Three people sign in at a real OpenID provider, in real browsers: what each sees, and how one is removed."""
+"""Three people sign in at a real OpenID provider, in real browsers: what each sees, how one leaves."""
 
 from __future__ import annotations
 
