@@ -27,6 +27,7 @@ Json = dict[str, Any]
 
 MESSAGE_LIMIT = 4096
 GROUP_LIMIT = 20
+RETRY_BRINGING_S = 0.2
 GROUP_WINDOW_S = 60.0
 CALLBACK_LIMIT_BYTES = 64
 TAGS = frozenset(("a", "b", "blockquote", "code", "del", "em", "i", "ins", "pre", "s", "strong", "u"))
@@ -65,6 +66,11 @@ class FakeBot:
     writes: dict[int, list[float]] = field(default_factory=dict)
     floods: int = 0
     webhook: str = ""
+    webhook_secret: str = ""
+    webhook_allowed: list[str] = field(default_factory=list)
+    webhook_error: Json = field(default_factory=dict)
+    brought: list[Json] = field(default_factory=list)
+    bringing: asyncio.Task[None] | None = None
     next_update_id: int = 0
     next_message_id: int = 1
     poll: asyncio.Future[None] | None = None
@@ -245,11 +251,59 @@ class TelegramApi:
             case "setmycommands":
                 bot.commands = fields["commands"]
                 return True
-            case "setwebhook" | "deletewebhook":
-                bot.webhook = str(fields.get("url", "")) if method == "setwebhook" else ""
-                return True
+            case "setwebhook" | "deletewebhook" | "getwebhookinfo":
+                return self._about_webhook(bot, method, fields)
             case _:
                 raise ApiError(404, "Not Found: method not found")
+
+    def _about_webhook(self, bot: FakeBot, method: str, fields: Json) -> Any:
+        if method == "getwebhookinfo":
+            return {
+                "url": bot.webhook,
+                "has_custom_certificate": False,
+                "pending_update_count": len(bot.updates),
+                **bot.webhook_error,
+            }
+        if method == "deletewebhook":
+            bot.webhook, bot.webhook_error = "", {}
+            return True
+        bot.webhook, bot.webhook_secret = str(fields.get("url", "")), str(fields.get("secret_token", ""))
+        if not re.fullmatch(r"[\w-]{0,256}", bot.webhook_secret, re.ASCII):
+            raise ApiError(400, "Bad Request: secret token contains unallowed characters")
+        bot.webhook_allowed = fields.get("allowed_updates") or []
+        if bot.bringing is None or bot.bringing.done():
+            bot.bringing = asyncio.ensure_future(self._bring(bot))
+        return True
+
+    async def _bring(self, bot: FakeBot) -> None:
+        """Brings what waits, in order, each until it is taken: as Telegram does, only less patiently."""
+        async with httpx.AsyncClient(timeout=5.0, trust_env=False) as http:
+            while bot.webhook:
+                allowed = bot.webhook_allowed
+                waiting = [
+                    each for each in bot.updates if not allowed or any(kind in each for kind in allowed)
+                ]
+                if not waiting:
+                    bot.arrived.clear()
+                    await asyncio.wait({asyncio.ensure_future(bot.arrived.wait())}, timeout=0.2)
+                    continue
+                status = await self._bring_one(bot, http, waiting[0])
+                bot.brought.append({"update_id": waiting[0]["update_id"], "status": status})
+                if 200 <= status < 300:
+                    if waiting[0] in bot.updates:
+                        bot.updates.remove(waiting[0])
+                else:
+                    words = f"Wrong response from the webhook: {status}" if status else "Connection refused"
+                    bot.webhook_error = {"last_error_date": int(time.time()), "last_error_message": words}
+                    await asyncio.sleep(RETRY_BRINGING_S)
+
+    async def _bring_one(self, bot: FakeBot, http: httpx.AsyncClient, update: Json) -> int:
+        """The status of the answer; 0 when there was none."""
+        headers = {"X-Telegram-Bot-Api-Secret-Token": bot.webhook_secret} if bot.webhook_secret else {}
+        try:
+            return (await http.post(bot.webhook, json=update, headers=headers)).status_code
+        except httpx.HTTPError:
+            return 0
 
     async def _get_updates(self, bot: FakeBot, fields: Json) -> list[Json]:
         if bot.webhook:
@@ -488,6 +542,8 @@ class TelegramApi:
                         "actions": bot.actions,
                         "commands": bot.commands,
                         "webhook": bot.webhook,
+                        "webhook_secret": bot.webhook_secret,
+                        "brought": bot.brought,
                         "press_answers": bot.press_answers,
                         "floods": bot.floods,
                         "polling": bot.poll is not None,

@@ -62,6 +62,7 @@ from roost.services.sign_in import SignIn
 from roost.services.sources import Sources
 from roost.services.spending import Spending
 from roost.services.supervisor import Supervisor
+from roost.services.webhooks import Webhooks
 from roost.services.workspace_transfer import WorkspaceTransfer
 from roost.settings import Settings
 from roost.storage.bots import BotStore
@@ -137,7 +138,7 @@ def compose(
     )
     connectors: dict[Platform, BotConnector] = {
         Platform.TELEGRAM: TelegramConnector(
-            settings.telegram_api_base_url, bot_services, clock, random.random
+            settings.telegram_api_base_url, bot_services, clock, random.random, settings.public_url
         ),
         Platform.DISCORD: DiscordConnector(
             settings.discord_api_base_url,
@@ -166,6 +167,7 @@ def compose(
         spending,
         presence,
         audit,
+        settings.public_url,
     )
     rules = MembershipRules(settings.owner_emails, settings.allowed_emails)
     people = People(bot_configs, rules, audit, clock, ids, live_events.publish, supervisor.poke)
@@ -212,6 +214,7 @@ def compose(
             live_events=live_events,
             bots=bots,
             supervisor=supervisor,
+            webhooks=Webhooks(supervisor, clock),
             chat=chat,
             sources=sources,
             ingestion=ingestion,

@@ -203,6 +203,8 @@ export interface NewBot {
   model?: string | null;
   system_prompt?: string;
   start?: boolean;
+  /** webhook needs PUBLIC_URL */
+  transport?: 'polling' | 'webhook';
   base_url?: string | null;
   api_key?: string | null;
   source_ids?: string[] | null;
@@ -220,6 +222,8 @@ export interface BotChange {
   api_key?: string | null;
   source_ids?: string[] | null;
   allowed_chats?: string[] | null;
+  /** webhook needs PUBLIC_URL */
+  transport?: Transport;
 }
 
 export type LogLevel = 'debug' | 'info' | 'warning' | 'error';
@@ -550,6 +554,10 @@ export interface Readiness {
 /** Without a bucket all are null: data stays in DATA_DIR */
 export interface Replication {
   bucket: string | null;
+  last_backup_at: string | null;
+  /** Why the last backup failed */
+  trouble: string | null;
+  conflicts: ReplicationConflict[];
   lag_s: number | null;
   bytes_unshipped: number | null;
   last_shipped_at: string | null;
@@ -557,6 +565,14 @@ export interface Replication {
   seq: number | null;
   holder: string | null;
   cost_per_month_usd: number | null;
+}
+
+/** A file of this disk that was set aside because the bucket had changed too */
+export interface ReplicationConflict {
+  /** Its name in DATA_DIR */
+  id: string;
+  database: string;
+  set_aside_at: string;
 }
 
 export interface DatabaseTier {

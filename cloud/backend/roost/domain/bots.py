@@ -21,6 +21,13 @@ class Desired(StrEnum):
     STOPPED = "stopped"
 
 
+class Transport(StrEnum):
+    """How what people send reaches the bot: fetched, or brought by the platform to PUBLIC_URL."""
+
+    POLLING = "polling"
+    WEBHOOK = "webhook"
+
+
 class Status(StrEnum):
     """What is observed."""
 
@@ -104,11 +111,15 @@ class Observed:
 
 @dataclass(frozen=True, slots=True)
 class BotCredentials:
-    """What a runner needs to be this bot. Its repr holds no secret."""
+    """What a runner needs to be this bot. Its repr holds no secret.
+
+    `webhook_secret` is None unless the platform is to bring the updates.
+    """
 
     bot: Bot
     token: str
     answers: AnswerSettings
+    webhook_secret: str | None = None
 
     def __repr__(self) -> str:
         return f"BotCredentials(bot_id={self.bot.id!r})"
@@ -137,6 +148,7 @@ class NewBot:
     source_ids: tuple[str, ...] | None = None
     allowed_chats: tuple[str, ...] | None = None
     start: bool = False
+    transport: Transport = Transport.POLLING
 
     def __repr__(self) -> str:
         return f"NewBot(platform={self.platform!r}, name={self.name!r})"
@@ -154,6 +166,7 @@ class BotChange:
     api_key: str | Unset | None = UNSET
     source_ids: tuple[str, ...] | Unset | None = UNSET
     allowed_chats: tuple[str, ...] | Unset | None = UNSET
+    transport: Transport | Unset = UNSET
 
     def __repr__(self) -> str:
         return "BotChange(...)"

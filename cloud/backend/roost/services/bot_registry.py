@@ -21,6 +21,8 @@ from roost.domain.bots import (
     Observed,
     Platform,
     Status,
+    Transport,
+    Unset,
 )
 from roost.errors import (
     AddressRefused,
@@ -69,7 +71,7 @@ _NOTHING_YET = _Activity(0, None, 0)
 class BotRegistry:
     """`platforms` answers who is behind a token; a platform that is absent is not available in this version.
     `addresses` says which model endpoints the bots of members may use; owners run the installation, and may
-    use any.
+    use any. `public_url` is where platforms reach this installation; None: nowhere.
 
     Every method raises NotFound for somebody else's bot. Owners see, stop and delete any bot.
     """
@@ -88,6 +90,7 @@ class BotRegistry:
         spending: Spending,
         presence: BotPresence,
         audit: Audit,
+        public_url: str | None = None,
     ) -> None:
         self._bots = bots
         self._inbox = inbox
@@ -101,6 +104,7 @@ class BotRegistry:
         self._spending = spending
         self._presence = presence
         self._audit = audit
+        self._public_url = public_url
 
     def create(self, person: Person, wanted: NewBot, once: Once | None = None) -> BotView:
         """Asks the platform who the token belongs to, and registers that bot.
@@ -112,6 +116,7 @@ class BotRegistry:
         _require_builder(person)
         self._replay(once)
         self._check_endpoint(person, wanted.base_url)
+        self._check_transport(wanted.transport)
         token = bare_token(wanted.token)
         identity = self._identify(wanted.platform, token)
         now = self._clock.now()
@@ -131,15 +136,23 @@ class BotRegistry:
             has_api_key=wanted.api_key is not None,
             source_ids=wanted.source_ids,
             allowed_chats=wanted.allowed_chats,
-            transport="polling",
+            transport=wanted.transport,
             created_at=now,
             updated_at=now,
         )
         view = self._view(bot, _NOTHING_YET)
 
+        webhook_secret = self._webhook_secret(wanted.transport)
+
         def register(db: Transaction) -> BotView:
             self._bots.register(
-                db, bot, token, wanted.api_key, lambda other: _already_registered(other, person), view
+                db,
+                bot,
+                token,
+                wanted.api_key,
+                lambda other: _already_registered(other, person),
+                view,
+                webhook_secret,
             )
             self._note(db, Action.BOT_CREATED, person, bot)
             return view
@@ -169,6 +182,8 @@ class BotRegistry:
             )
         if change.base_url is not UNSET:
             self._check_endpoint(person, change.base_url)
+        self._check_transport(change.transport)
+        webhook_secret = self._webhook_secret(change.transport)
         handle = None
         if change.token is not UNSET:
             change = replace(change, token=bare_token(change.token))
@@ -177,7 +192,7 @@ class BotRegistry:
         now = self._clock.now()
 
         def write(db: Transaction) -> BotView:
-            changed = _found(self._bots.changed(db, bot_id, change, handle, now))
+            changed = _found(self._bots.changed(db, bot_id, change, handle, now, webhook_secret))
             token_changed = change.token is not UNSET
             self._note(db, Action.BOT_TOKEN_CHANGED if token_changed else Action.BOT_CHANGED, person, changed)
             return self._view(changed, activity)
@@ -268,6 +283,17 @@ class BotRegistry:
             self._addresses.check(base_url, RESOLVE_TIMEOUT_S)
         except AddressRefused as refusal:
             raise AddressRefused(refusal.message, code=refusal.code, field="base_url") from refusal
+
+    def _check_transport(self, transport: Transport | Unset) -> None:
+        if transport is Transport.WEBHOOK and self._public_url is None:
+            raise InvalidInput(
+                "A webhook needs an address that the platform can reach. Set PUBLIC_URL to Roost's own, with"
+                " https, and restart it; or leave the transport at polling.",
+                field="transport",
+            )
+
+    def _webhook_secret(self, transport: Transport | Unset) -> str | None:
+        return self._ids.secret() if transport is Transport.WEBHOOK else None
 
     def _identify(self, platform: Platform, token: str) -> BotIdentity:
         asked = self._platforms.get(platform)

@@ -209,15 +209,53 @@ class AlertChannel(Protocol):
 POLLED_ELSEWHERE = "polled_elsewhere"
 
 
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """What somebody brought to a bot's webhook. `header(name)` is None where it came without.
+
+    `body()` reads it when it is first asked for. Raises TooLarge.
+    """
+
+    body: Callable[[], bytes]
+    header: Callable[[str], str | None]
+
+
+class WebhookReceiver(Protocol):
+    """What takes deliveries for one bot."""
+
+    def vouches_for(self, delivery: Delivery) -> bool:
+        """Whether the platform itself sent this, and now. Does not wait; may be called from any thread."""
+        ...
+
+    async def receive(self, delivery: Delivery) -> Mapping[str, object]:
+        """Stores it, once however often it comes, and returns what to answer. Lives in the bots' loop.
+
+        Raises InvalidInput for what is not an update, Unavailable when it cannot be stored now.
+        """
+        ...
+
+    async def unset(self) -> None:
+        """Tells the platform to bring nothing any more, and to keep what waits. A courtesy: never raises for
+        a platform that cannot be reached.
+        """
+        ...
+
+
 class BotConnection(Protocol):
     """One bot on its platform. Lives in the loop of all bots; the supervisor calls `poll` again and again."""
+
+    @property
+    def receiver(self) -> WebhookReceiver | None:
+        """None unless the platform is to bring this bot's updates."""
+        ...
 
     async def open(self) -> None:
         """Takes up what earlier starts left undone. Raises Unavailable when storage cannot answer."""
         ...
 
-    async def poll(self, wait_s: float) -> None:
+    async def poll(self, wait_s: float) -> str | None:
         """Fetches what people sent, waiting up to `wait_s` for it, and stores it before the platform is told.
+        Returns what people should know although it works; None: nothing.
 
         Raises RemoteRejected when the token is refused, RemoteError with code `polled_elsewhere` when
         somebody else polls, RemoteUnreachable otherwise, Unavailable when storage cannot take it.

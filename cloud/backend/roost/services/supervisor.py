@@ -11,17 +11,23 @@ import asyncio
 import contextlib
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 
 from roost.clock import Clock
 from roost.domain.backoff import Backoff
-from roost.domain.bots import BotCredentials, Desired, Observed, Platform, Status
-from roost.errors import DecryptionRefused, NotFound, RemoteRejected, RoostError
+from roost.domain.bots import BotCredentials, Desired, Observed, Platform, Status, Transport
+from roost.errors import DecryptionRefused, NotFound, RemoteRejected, RoostError, Unavailable
 from roost.services.audit import Audit
 from roost.services.bot_logs import BotLogs
 from roost.services.live_events import BotChanged
-from roost.services.ports import POLLED_ELSEWHERE, BotConnection, BotConnector
+from roost.services.ports import (
+    POLLED_ELSEWHERE,
+    BotConnection,
+    BotConnector,
+    Delivery,
+    WebhookReceiver,
+)
 from roost.storage.bots import BotStore
 
 log = logging.getLogger("roost.supervisor")
@@ -29,6 +35,7 @@ log = logging.getLogger("roost.supervisor")
 POLL_WAIT_S = 25.0
 STAGGER_S = 0.01
 CLOSE_TIMEOUT_S = 2.0
+LEAVE_TIMEOUT_S = 1.5
 RETRY = Backoff(first_s=0.5, cap_s=4.0)
 """The cap keeps a bot within ten seconds of its platform's return, a connect timeout of four included."""
 ELSEWHERE = Backoff(first_s=4.0, cap_s=20.0)
@@ -53,14 +60,15 @@ _LEVELS = {
 
 
 class _Running:
-    """A bot's task, and what it runs with."""
+    """A bot's task, and what it runs with. `leaving`: its platform is to bring it nothing any more."""
 
-    __slots__ = ("connection", "credentials", "task")
+    __slots__ = ("connection", "credentials", "leaving", "task")
 
     def __init__(self, credentials: BotCredentials) -> None:
         self.credentials = credentials
         self.connection: BotConnection | None = None
         self.task: asyncio.Task[None] | None = None
+        self.leaving = False
 
 
 class Supervisor:
@@ -129,6 +137,29 @@ class Supervisor:
         with self._lock:
             return self._observed.get(bot_id)
 
+    def receiver(self, bot_id: str, platform: Platform) -> WebhookReceiver | None:
+        """What takes deliveries for a running bot; None for any other."""
+        running = self._running.get(bot_id)
+        connection = None if running is None else running.connection
+        if running is None or connection is None or running.credentials.bot.platform is not platform:
+            return None
+        return connection.receiver
+
+    def hand_over(
+        self, receiver: WebhookReceiver, delivery: Delivery, timeout_s: float
+    ) -> Mapping[str, object]:
+        """See ports.WebhookReceiver.receive; waits until it is stored. Not from the loop's thread.
+
+        Raises Unavailable also when that takes too long: it may be stored all the same.
+        """
+        if self._loop is None or not self._loop.is_running():
+            raise Unavailable("Roost is stopping. Bring it again.", retry_after_s=2)
+        receiving = asyncio.run_coroutine_threadsafe(receiver.receive(delivery), self._loop)
+        try:
+            return receiving.result(timeout_s)
+        except TimeoutError as error:
+            raise Unavailable("It could not be stored in time. Bring it again.", retry_after_s=2) from error
+
     def counts(self) -> dict[Status, int]:
         """How many registered bots stand at each status."""
         with self._lock:
@@ -172,7 +203,7 @@ class Supervisor:
         try:
             credentials = await asyncio.to_thread(self._bots.credentials, bot_id)
         except NotFound:
-            await self._end(bot_id)
+            await self._end(bot_id, leaving=True)
             with self._lock:
                 self._observed.pop(bot_id, None)
             self._turns.pop(bot_id, None)
@@ -183,17 +214,22 @@ class Supervisor:
             await self._crash_undecryptable(bot_id)
             return
         if credentials.bot.desired is Desired.STOPPED:
-            await self._end(bot_id)
+            await self._end(bot_id, leaving=True)
             self._observe(credentials, Status.STOPPED, None)
             return
         # A bot whose token was refused has ended its task: somebody's next word about it is worth one try.
         alive = running is not None and running.task is not None and not running.task.done()
-        if running is not None and alive and not restart and running.credentials.token == credentials.token:
+        if (
+            running is not None
+            and alive
+            and not restart
+            and _same_connection(running.credentials, credentials)
+        ):
             running.credentials = credentials
             if running.connection is not None:
                 running.connection.reconfigure(credentials)
             return
-        await self._end(bot_id)
+        await self._end(bot_id, leaving=credentials.bot.transport != Transport.WEBHOOK)
         self._begin(credentials)
 
     async def _crash_undecryptable(self, bot_id: str) -> None:
@@ -219,12 +255,13 @@ class Supervisor:
         self._observe(credentials, Status.STARTING, None)
         running.task = asyncio.ensure_future(self._live(running))
 
-    async def _end(self, bot_id: str) -> None:
+    async def _end(self, bot_id: str, *, leaving: bool = False) -> None:
         running = self._running.pop(bot_id, None)
         if running is None or running.task is None:
             return
+        running.leaving = leaving
         running.task.cancel()
-        await asyncio.wait([running.task], timeout=CLOSE_TIMEOUT_S + 1)
+        await asyncio.wait([running.task], timeout=LEAVE_TIMEOUT_S + CLOSE_TIMEOUT_S + 1)
 
     async def _live(self, running: _Running) -> None:
         """A bot's task. It ends when it is cancelled, and when the token is refused."""
@@ -259,7 +296,7 @@ class Supervisor:
                         await connection.open()
                         opened = True
                     # The first poll does not wait: it tells at once whether the platform is there.
-                    await connection.poll(POLL_WAIT_S if reached else 0.0)
+                    shortfall = await connection.poll(POLL_WAIT_S if reached else 0.0)
                 except RemoteRejected:
                     raise
                 except RoostError as error:
@@ -272,29 +309,43 @@ class Supervisor:
                 else:
                     reached = True
                     failures = 0
-                    self._observe(running.credentials, Status.RUNNING, None)
+                    status = Status.RUNNING if shortfall is None else Status.DEGRADED
+                    self._observe(running.credentials, status, shortfall, reached=True)
         finally:
             running.connection = None
+            if running.leaving and connection.receiver is not None:
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(connection.receiver.unset(), LEAVE_TIMEOUT_S)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(connection.close(), CLOSE_TIMEOUT_S)
 
-    def _observe(self, credentials: BotCredentials, status: Status, reason: str | None) -> None:
+    def _observe(
+        self, credentials: BotCredentials, status: Status, reason: str | None, *, reached: bool = False
+    ) -> None:
         bot, now = credentials.bot, self._clock.now()
         with self._lock:
             before = self._observed.get(bot.id)
             changed = before is None or (before.status, before.reason) != (status, reason)
             keeps = before is not None and status in (Status.RUNNING, Status.DEGRADED)
             running_since: datetime | None = before.running_since if before and keeps else None
-            if status is Status.RUNNING and running_since is None:
+            if reached and running_since is None:
                 running_since = now
             last_contact_at = before.last_contact_at if before else None
             self._observed[bot.id] = Observed(
                 status=status,
                 reason=reason,
                 since=before.since if before and before.status is status else now,
-                last_contact_at=now if status is Status.RUNNING else last_contact_at,
+                last_contact_at=now if reached else last_contact_at,
                 running_since=running_since,
             )
         if changed:
             self._logs.add(bot.id, bot.owner_id, _LEVELS[status], reason or _SENTENCES[status])
             self._publish(BotChanged(bot.id, bot.owner_id))
+
+
+def _same_connection(one: BotCredentials, other: BotCredentials) -> bool:
+    return (one.token, one.bot.transport, one.webhook_secret) == (
+        other.token,
+        other.bot.transport,
+        other.webhook_secret,
+    )

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Row
 from roost.clock import parse_timestamp, timestamp
 from roost.domain.accounts import Role
 from roost.domain.answers import AnswerSettings
-from roost.domain.bots import UNSET, Bot, BotChange, BotCredentials, Desired, Platform
+from roost.domain.bots import UNSET, Bot, BotChange, BotCredentials, Desired, Platform, Transport
 from roost.errors import NotFound
 from roost.storage.database import Database
 from roost.storage.secrets import Cipher
@@ -42,21 +42,33 @@ class BotStore:
         api_key: str | None,
         conflict: Callable[[Bot], Exception],
         result: T,
+        webhook_secret: str | None = None,
     ) -> T:
         """Stores a new bot and returns `result`. Raises `conflict(other)` when the platform's bot is stored
-        already.
+        already. `webhook_secret` is fresh, for a bot whose updates the platform brings.
         """
         other = self.find_on_platform(db, bot.platform, bot.platform_bot_id)
         if other is not None:
             raise conflict(other)
         self._insert(db, bot, token, api_key)
+        self._set_transport(db, bot.id, Transport(bot.transport), webhook_secret)
         return result
 
     def changed(
-        self, db: Connection, bot_id: str, change: BotChange, handle: str | None, at: datetime
+        self,
+        db: Connection,
+        bot_id: str,
+        change: BotChange,
+        handle: str | None,
+        at: datetime,
+        webhook_secret: str | None = None,
     ) -> Bot | None:
-        """Changes the bot and returns it as it is then; None when there is none."""
+        """Changes the bot and returns it as it is then; None when there is none. `webhook_secret` is fresh,
+        for a bot whose updates the platform is to bring from now on.
+        """
         self.change(db, bot_id, change, handle, at)
+        if change.transport is not UNSET:
+            self._set_transport(db, bot_id, change.transport, webhook_secret)
         return self.find_in(db, bot_id)
 
     def wanted(self, db: Connection, bot_id: str, desired: Desired, at: datetime) -> Bot | None:
@@ -197,7 +209,7 @@ class BotStore:
             bot = self.find_in(db, bot_id)
             secrets = db.execute(
                 text(
-                    "SELECT token, api_key, users.role FROM bot_configs"
+                    "SELECT token, api_key, webhook_secret, users.role FROM bot_configs"
                     " JOIN users ON users.id = bot_configs.owner_id WHERE bot_id = :bot_id"
                 ),
                 {"bot_id": bot_id},
@@ -206,6 +218,8 @@ class BotStore:
             raise NotFound("There is no such bot.")
         sealed_key = secrets.api_key
         api_key = self._cipher.open(sealed_key, _place(bot_id, "api_key")) if sealed_key else None
+        sealed = secrets.webhook_secret
+        webhook_secret = self._cipher.open(sealed, _place(bot_id, "webhook_secret")) if sealed else None
         return BotCredentials(
             bot=bot,
             token=self._cipher.open(secrets.token, _place(bot_id, "token")),
@@ -218,6 +232,23 @@ class BotStore:
                 source_ids=bot.source_ids,
                 guarded=secrets.role != Role.OWNER,
             ),
+            webhook_secret=webhook_secret,
+        )
+
+    def _set_transport(
+        self, db: Connection, bot_id: str, transport: Transport, webhook_secret: str | None
+    ) -> None:
+        """A bot that has a secret keeps it for as long as the platform brings its updates."""
+        sealed = None
+        if webhook_secret is not None and transport is Transport.WEBHOOK:
+            sealed = self._cipher.seal(webhook_secret, _place(bot_id, "webhook_secret"))
+        db.execute(
+            text(
+                "UPDATE bot_configs SET transport = :transport, webhook_secret ="
+                " CASE WHEN :transport = 'webhook' THEN coalesce(webhook_secret, :sealed) END"
+                " WHERE bot_id = :bot_id"
+            ),
+            {"transport": transport.value, "sealed": sealed, "bot_id": bot_id},
         )
 
     def _update(self, db: Connection, bot_id: str, values: Mapping[str, object]) -> None:

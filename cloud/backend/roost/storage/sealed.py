@@ -41,6 +41,12 @@ SEALED: Mapping[str, Sequence[SealedColumn]] = {
         SealedColumn("bot_configs", "token", ("bot_id",), lambda row: f"bot_configs/{row.bot_id}/token"),
         SealedColumn("bot_configs", "api_key", ("bot_id",), lambda row: f"bot_configs/{row.bot_id}/api_key"),
         SealedColumn(
+            "bot_configs",
+            "webhook_secret",
+            ("bot_id",),
+            lambda row: f"bot_configs/{row.bot_id}/webhook_secret",
+        ),
+        SealedColumn(
             "idempotency",
             "body",
             ("person_id", "method", "path", "key"),

@@ -18,10 +18,11 @@ from telegram.error import TelegramError
 
 from roost.clock import Clock
 from roost.domain.bots import BotCredentials
-from roost.errors import RoostError
+from roost.errors import RoostError, Unavailable
 from roost.services.bot_presence import TICK_EVERY_S
 from roost.services.bot_services import BotServices
 from roost.services.chat_queues import ChatQueues
+from roost.services.ports import WebhookReceiver
 from roost.storage.inbox import InboxEntry
 from roost.telegrambot import wording
 from roost.telegrambot.addressing import to_inbox
@@ -39,14 +40,18 @@ from roost.telegrambot.updates import (
     read_stored,
     update_id_of,
 )
+from roost.telegrambot.webhook import TelegramWebhook, WebhookPace
 
 LAST_SENDS_S = 1.0
+LAST_DELIVERIES_S = 0.5
+ROOM_WITHIN_S = 1.0
 
 
 class TelegramConnection:
     """Implements services.ports.BotConnection. Lives in the loop of all bots; answers are made in threads.
 
     Messages of one conversation are handled one after another, those of different ones side by side.
+    `webhook_address` is where Telegram could bring this bot's updates; None: nowhere.
     """
 
     def __init__(
@@ -57,6 +62,8 @@ class TelegramConnection:
         storage: Executor,
         clock: Clock,
         chance: Callable[[], float],
+        webhook_address: str | None,
+        pace: WebhookPace,
     ) -> None:
         self._credentials = credentials
         self._bot_id = credentials.bot.id
@@ -96,6 +103,24 @@ class TelegramConnection:
             self._note,
         )
         self._presses = Presses(self._bot_id, client, services, self._delivery, pacing)
+        self._opened = False
+        self._bringing: set[asyncio.Task[Any]] = set()
+        self._webhook: TelegramWebhook | None = None
+        if credentials.webhook_secret is not None:
+            self._webhook = TelegramWebhook(
+                client,
+                webhook_address,
+                credentials.webhook_secret,
+                self._take_brought,
+                self._note,
+                clock.monotonic_s,
+                chance,
+                pace,
+            )
+
+    @property
+    def receiver(self) -> WebhookReceiver | None:
+        return self._webhook
 
     async def open(self) -> None:
         """Takes up what earlier starts left undone."""
@@ -105,19 +130,25 @@ class TelegramConnection:
         if unfinished:
             self._note("info", f"Taking up {len(unfinished)} message(s) left from before.")
         await self._take(unfinished)
+        self._opened = True
 
-    async def poll(self, wait_s: float) -> None:
-        """One long poll: what it brings is stored before the next one confirms it."""
+    async def poll(self, wait_s: float) -> str | None:
+        """One long poll: what it brings is stored before the next one confirms it. While Telegram brings the
+        updates, a look at how that goes.
+        """
+        if self._webhook is not None:
+            if await self._webhook.watch(wait_s):
+                self._greet_once()
+                return None
+            wait_s = min(wait_s, self._webhook.again_in_s)
         await self._queues.room()
         fetched = await self._fetch(wait_s)
-        updates = [update for update in (to_inbox(each, self._myself) for each in fetched) if update]
-        if updates:
-            await self._take(await self._delivery.stored(self._inbox.receive, self._bot_id, updates))
+        await self._store(fetched)
         # Telegram may choose a lower id after a quiet week, so an offset is kept only until it has confirmed.
         ids = [update_id for update_id in map(update_id_of, fetched) if update_id is not None]
         self._offset = max(ids) + 1 if ids else None
-        if not self._greeted and (self._greeting is None or self._greeting.done()):
-            self._greeting = self._queues.spawn(self._greet())
+        self._greet_once()
+        return None if self._webhook is None else self._webhook.trouble
 
     def reconfigure(self, credentials: BotCredentials) -> None:
         self._credentials = credentials
@@ -127,6 +158,9 @@ class TelegramConnection:
         self._closed.set()
         if self._tick is not None:
             self._tick.cancel()
+        if self._bringing:
+            # What is being stored must be there before the next connection takes up what is not done.
+            await asyncio.wait(self._bringing, timeout=LAST_DELIVERIES_S)
         await self._queues.close(0.5)
         await self._delivery.finish(LAST_SENDS_S)
         await self._client.disconnect()
@@ -144,6 +178,31 @@ class TelegramConnection:
             return await self._client.fetch_updates(self._offset, 0, ALLOWED_UPDATES)
         except TelegramError as error:
             raise translate(error) from error
+
+    async def _store(self, fetched: list[dict[str, Any]]) -> None:
+        updates = [update for update in (to_inbox(each, self._myself) for each in fetched) if update]
+        if not updates:
+            return
+        entries = await self._delivery.stored(self._inbox.receive, self._bot_id, updates)
+        if not self._closed.is_set():
+            await self._take(entries)
+
+    async def _take_brought(self, brought: list[dict[str, Any]]) -> None:
+        """What Telegram brings by itself; returns once it is stored. Raises Unavailable."""
+        if not self._opened or self._closed.is_set():
+            raise Unavailable("This bot is starting or stopping. Bring it again.", retry_after_s=2)
+        try:
+            await asyncio.wait_for(self._queues.room(), ROOM_WITHIN_S)
+        except TimeoutError as error:
+            raise Unavailable("Too much is waiting for answers. Bring it again.", retry_after_s=5) from error
+        storing = asyncio.ensure_future(self._store(brought))
+        self._bringing.add(storing)
+        storing.add_done_callback(self._bringing.discard)
+        await asyncio.shield(storing)
+
+    def _greet_once(self) -> None:
+        if not self._greeted and (self._greeting is None or self._greeting.done()):
+            self._greeting = self._queues.spawn(self._greet())
 
     async def _take(self, entries: list[InboxEntry]) -> None:
         """What changes a chat comes before what is said in it."""

@@ -58,10 +58,16 @@ def admit(request: Request, route: Route | None, services: Services) -> Caller:
         check_host(request, services.settings)
     in_api = request.path.startswith("/api/") or request.path == "/api"
     access = route.access if route is not None else (Access.SIGNED_IN if in_api else Access.PUBLIC)
-    if (in_api and access is not Access.PUBLIC) or (
-        request.path.startswith("/auth/") and (request.method == "POST" or request.path in PROVIDER_PATHS)
+    if (
+        (in_api and access is not Access.PUBLIC)
+        or access is Access.WEBHOOK
+        or (
+            request.path.startswith("/auth/") and (request.method == "POST" or request.path in PROVIDER_PATHS)
+        )
     ):
         check_ready(services)
+    if access is Access.WEBHOOK:
+        return ANONYMOUS
     bearer = _bearer(request)
     if (in_api and bearer is None) or request.method not in SAFE_METHODS:
         check_same_site(request, services.settings, exempt=in_api and bearer is not None)

@@ -39,6 +39,7 @@ def create(call: Call, body: NewBot) -> Bot:
         source_ids=_tuple(body.source_ids),
         allowed_chats=_tuple(body.allowed_chats),
         start=body.start,
+        transport=domain.Transport(body.transport),
     )
     return shown_bot(call.services.bots.create(call.person, wanted, call.once(shown_bot)))
 
@@ -61,6 +62,7 @@ def update(call: Call, bot_id: str, body: BotChange) -> Bot:
         api_key=body.api_key if "api_key" in sent else unset,
         source_ids=_tuple(body.source_ids) if "source_ids" in sent else unset,
         allowed_chats=_tuple(body.allowed_chats) if "allowed_chats" in sent else unset,
+        transport=domain.Transport(body.transport) if "transport" in sent else unset,
     )
     return shown_bot(call.services.bots.update(call.person, bot_id, change, call.once(shown_bot)))
 

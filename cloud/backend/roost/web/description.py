@@ -44,7 +44,7 @@ _SCHEMES: dict[str, Any] = {
     "cookie": {"type": "apiKey", "in": "cookie", "name": "roost_session"},
     "apiKey": {"type": "http", "scheme": "bearer"},
 }
-_OPEN = (Access.PUBLIC, Access.PROBE, Access.DESCRIPTION)
+_OPEN = (Access.PUBLIC, Access.PROBE, Access.DESCRIPTION, Access.WEBHOOK)
 
 
 class _WriteHeader(BaseModel):
@@ -65,13 +65,19 @@ def describe(routes: Iterable[Route]) -> dict[str, Any]:
         validation_error_model=payload.Error,
     )
     declared: dict[tuple[str, str], set[str]] = {}
-    uploads: dict[tuple[str, str], str] = {}
+    bodies: dict[tuple[str, str], dict[str, Any]] = {}
     for route in routes:
         view = View(route.view)
         responses = _responses(route, view)
         declared[(_path(route.rule), route.method.lower())] = {str(status) for status in responses}
         if route.upload is not None:
-            uploads[(_path(route.rule), route.method.lower())] = route.upload
+            bodies[(_path(route.rule), route.method.lower())] = {
+                route.upload: {"schema": {"type": "string", "format": "binary"}}
+            }
+        if route.any_body:
+            bodies[(_path(route.rule), route.method.lower())] = {
+                "application/json": {"schema": {"type": "object"}}
+            }
         register = getattr(app, route.method.lower())
         register(
             route.rule,
@@ -86,11 +92,8 @@ def describe(routes: Iterable[Route]) -> dict[str, Any]:
             ref_template="#/components/schemas/{model}", mode="serialization"
         )
     described = _without_additions(app.api_doc, declared)
-    for (path, method), media in uploads.items():
-        described["paths"][path][method]["requestBody"] = {
-            "required": True,
-            "content": {media: {"schema": {"type": "string", "format": "binary"}}},
-        }
+    for (path, method), content in bodies.items():
+        described["paths"][path][method]["requestBody"] = {"required": True, "content": content}
     return described
 
 

@@ -12,7 +12,12 @@ from roost.web.payload import Moment, Name, Payload, Reference, Secret, Text, Ur
 
 Model = Annotated[str, Field(min_length=1, max_length=200)]
 SourceIds = Annotated[list[Reference], Field(max_length=100)]
+TransportName = Literal["polling", "webhook"]
 AllowedChats = Annotated[list[Reference], Field(max_length=1000)]
+
+
+def _polling() -> TransportName:
+    return "polling"
 
 
 class LogLevel(StrEnum):
@@ -36,7 +41,7 @@ class Bot(Payload):
     source_ids: list[str] | None
     allowed_chats: list[str] | None
     invite_url: str | None
-    transport: Literal["polling", "webhook"]
+    transport: TransportName
     desired: Desired
     status: Status
     reason: str | None
@@ -65,6 +70,7 @@ class NewBot(Payload):
     model: Model | None = None
     system_prompt: Text = "default"
     start: bool = False
+    transport: TransportName = "polling"
     base_url: Url | None = None
     api_key: Secret | None = None
     source_ids: SourceIds | None = None
@@ -82,6 +88,7 @@ class BotChange(Payload):
     api_key: Secret | None = None
     source_ids: SourceIds | None = None
     allowed_chats: AllowedChats | None = None
+    transport: TransportName = Field(default_factory=_polling)
 
 
 class LogQuery(Payload):

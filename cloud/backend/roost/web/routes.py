@@ -11,12 +11,13 @@ from enum import StrEnum
 
 
 class Access(StrEnum):
-    """Who may use an address."""
+    """Who may use an address. WEBHOOK: platforms, who show it by what they send."""
 
     PUBLIC = "public"
     PROBE = "probe"
     DESCRIPTION = "description"
     METRICS = "metrics"
+    WEBHOOK = "webhook"
     SIGNED_IN = "signed_in"
     BUILD = "build"
     OWNER = "owner"
@@ -36,8 +37,8 @@ class Route:
     `reply` names the payload it answers with. `errors` are statuses beyond those that follow from the access,
     the method and the payloads. `secret_reply` keeps the stored reply encrypted. A `repeatable` write has the
     same effect however often it is done, and its reply is stored after it. `media` is what a route answers
-    with when that is no JSON. `any_query`: another party makes the query, and the view reads it itself.
-    `upload` is what a route takes when that is no JSON.
+    with when that is no JSON. `any_query`: another party makes the query, and the view reads it itself;
+    `any_body`: the same of the body. `upload` is what a route takes when that is no JSON.
     """
 
     method: str
@@ -55,6 +56,7 @@ class Route:
     secret_reply: bool = False
     repeatable: bool = False
     any_query: bool = False
+    any_body: bool = False
     upload: str | None = None
 
     @property
@@ -156,6 +158,26 @@ ROUTES = (
         _SIGNED_IN,
         _CONFIGS,
         204,
+    ),
+    Route(
+        "POST",
+        "/webhooks/telegram/<bot_id>",
+        "takeTelegramUpdate",
+        _BOTS,
+        "webhooks:telegram",
+        Access.WEBHOOK,
+        errors=(400, 401, 413, 422, 429),
+        any_body=True,
+    ),
+    Route(
+        "POST",
+        "/webhooks/discord/<bot_id>",
+        "takeDiscordInteraction",
+        _BOTS,
+        "webhooks:discord",
+        Access.WEBHOOK,
+        errors=(400, 401, 413, 422, 429),
+        any_body=True,
     ),
     Route("GET", "/api/people", "listPeople", _PEOPLE, "people:index", _OWNER, reply="PersonList"),
     Route("PATCH", "/api/people/<id>", "updatePerson", _PEOPLE, "people:update", _OWNER, _CONFIGS, 204),

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from roost.services.sign_in import SignIn
     from roost.services.sources import Sources
     from roost.services.supervisor import Supervisor
+    from roost.services.webhooks import Webhooks
     from roost.services.workspace_transfer import WorkspaceTransfer
     from roost.storage.database import Database
     from roost.storage.secrets import Cipher
@@ -59,6 +60,7 @@ class Services:
     live_events: LiveEvents
     bots: BotRegistry
     supervisor: Supervisor
+    webhooks: Webhooks
     chat: Chat
     sources: Sources
     ingestion: Ingestion

@@ -1,0 +1,183 @@
+"""Telegram brings updates to the real server: only its own, each handled once, none lost."""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from roost.domain.accounts import Role
+from tests.e2e.people import seed_sessions
+from tests.e2e.world import QUESTION, TOKEN, World, wait_for, world
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
+
+SECRET = "X-Telegram-Bot-Api-Secret-Token"
+
+
+class Reachable:
+    """A server at a known public address; `client` is its owner's, `bot_id` a bot of the world's TOKEN."""
+
+    def __init__(self, here: World, client: httpx.Client) -> None:
+        self.here = here
+        self.client = client
+        here.telegram.add(TOKEN)
+        new = {"platform": "telegram", "token": TOKEN, "transport": "webhook", "start": True}
+        reply = client.post("/api/bots", json=new)
+        assert reply.status_code == 201, reply.text
+        self.bot_id = str(reply.json()["id"])
+        wait_for(lambda: self.telegram["webhook"] != "", "the webhook is set")
+        wait_for(lambda: self.bot()["status"] == "running", "the bot runs")
+
+    @property
+    def telegram(self) -> Any:
+        return self.here.telegram.state(TOKEN)
+
+    def bot(self) -> Any:
+        return self.client.get(f"/api/bots/{self.bot_id}").json()
+
+    def bring(
+        self, update: object = None, headers: dict[str, Any] | None = None, **more: Any
+    ) -> httpx.Response:
+        content = more or {"json": update}
+        shown = {SECRET: self.telegram["webhook_secret"]} if headers is None else headers
+        return httpx.post(self.telegram["webhook"], headers=shown, timeout=10, **content)
+
+    def switch(self, transport: str) -> None:
+        reply = self.client.patch(f"/api/bots/{self.bot_id}", json={"transport": transport})
+        assert (reply.status_code, reply.json()["transport"]) == (200, transport)
+
+    def counts(self) -> Counter[int]:
+        return Counter(send["chat_id"] for send in self.telegram["sends"])
+
+
+@contextmanager
+def reachable(data_dir: Path) -> Iterator[Reachable]:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    [(_, session)] = seed_sessions(data_dir, [Role.OWNER])
+    environ = {"PORT": str(port), "PUBLIC_URL": f"http://127.0.0.1:{port}"}
+    with world(data_dir, environ) as here:
+        here.roost.start()
+        cookies = {"roost_session": session}
+        with httpx.Client(base_url=here.roost.base_url, cookies=cookies, timeout=20) as client:
+            yield Reachable(here, client)
+
+
+def update(update_id: int, chat_id: int = 900) -> dict[str, Any]:
+    person = {"id": chat_id, "is_bot": False, "first_name": "U"}
+    chat = {"id": chat_id, "type": "private"}
+    message = {"message_id": update_id, "date": 1, "chat": chat, "from": person, "text": "/help"}
+    return {"update_id": update_id, "message": message}
+
+
+def test_only_telegrams_own_deliveries_are_taken_each_once(tmp_path: Path) -> None:
+    with reachable(tmp_path) as it:
+        assert not it.telegram["polling"]
+        it.here.telegram.text(TOKEN, 100, "/help")
+        wait_for(lambda: it.counts()[100] == 1, "what Telegram brought is answered")
+        assert [each["status"] for each in it.telegram["brought"]] == [200]
+
+        # Hostile case 80, and nobody learns which bots there are.
+        url = it.telegram["webhook"]
+        refusals = [
+            it.bring(update(1), {}),
+            it.bring(update(1), {SECRET: "guessed"}),
+            it.bring(update(1), {SECRET: "gu\u00e9ss\u00e9d".encode()}),
+            httpx.post(url.replace(it.bot_id, "0193e4a1-0000-7000-8000-000000000000"), json=update(1)),
+            httpx.post(url.replace("telegram", "discord"), json=update(1)),
+            it.bring(headers={}, content=b"x" * 2_000_000),
+        ]
+        assert [each.status_code for each in refusals] == [401] * 6
+        codes = {each.json()["error"]["code"] for each in refusals}
+        assert codes == {"not_vouched_for"}
+        assert it.counts().total() == 1
+
+        # Hostile case 83.
+        assert [it.bring(update(5_000)).status_code for _ in range(3)] == [200, 200, 200]
+        wait_for(lambda: it.counts()[900] == 1, "it is answered")
+        time.sleep(1)
+        assert it.counts()[900] == 1
+
+        assert it.bring(content=b"x" * 2_000_000).status_code == 413
+        for junk in (b"", b"no", b"[]", b"{}", b'{"update_id": true}', b"[" * 100_000):
+            assert it.bring(content=junk).status_code == 422, junk[:20]
+        assert it.bring({"update_id": 6_000, "poll": {"odd": None}}).status_code == 200
+        from_a_page = {SECRET: it.telegram["webhook_secret"], "Origin": "https://evil.example"}
+        assert it.bring(update(5_000), from_a_page).status_code == 200
+        assert it.bot()["status"] == "running"
+        assert it.telegram["webhook_secret"] not in it.here.roost.printed
+        assert it.telegram["webhook_secret"] not in it.client.get(f"/api/bots/{it.bot_id}").text
+
+
+def test_killed_between_acknowledgement_and_answer_everybody_is_answered_once(tmp_path: Path) -> None:
+    with reachable(tmp_path) as it:
+        telegram = it.here.telegram
+        telegram.hold("sendMessage", accept=False)
+        for chat_id in range(101, 109):
+            telegram.text(TOKEN, chat_id, QUESTION)
+        wait_for(lambda: len(it.telegram["brought"]) == 8, "all eight are brought")
+        it.here.roost.kill()
+        for chat_id in range(201, 205):
+            telegram.text(TOKEN, chat_id, QUESTION)
+        wait_for(lambda: it.telegram["brought"][-1]["status"] == 0, "nobody takes the ninth")
+        telegram.release()
+        it.here.roost.start()
+        asked = (*range(101, 109), *range(201, 205))
+        wait_for(lambda: set(it.counts()) == set(asked), "all twelve are answered", within_s=60)
+        time.sleep(1)
+        assert it.counts() == Counter(dict.fromkeys(asked, 1))
+
+
+def test_switching_the_transport_to_and_fro_loses_nothing_and_leaves_no_webhook(tmp_path: Path) -> None:
+    with reachable(tmp_path) as it:
+        first_secret = it.telegram["webhook_secret"]
+        chats: list[int] = []
+        for transport in ("polling", "webhook", "polling", "webhook", "polling"):
+            chats += [300 + len(chats), 301 + len(chats)]
+            it.here.telegram.text(TOKEN, chats[-2], "/help")
+            it.switch(transport)
+            it.here.telegram.text(TOKEN, chats[-1], "/help")
+        wait_for(lambda: set(it.counts()) == set(chats), "all are answered", within_s=30)
+        wait_for(lambda: it.here.telegram.polling() == 1, "the bot polls")
+        assert it.counts() == Counter(dict.fromkeys(chats, 1))
+        assert it.telegram["webhook"] == ""
+        assert it.telegram["webhook_secret"] != first_secret
+        old = f"{it.here.roost.base_url}/webhooks/telegram/{it.bot_id}"
+        shown = {SECRET: it.telegram["webhook_secret"]}
+        assert httpx.post(old, json=update(1), headers=shown).status_code == 401
+
+
+def test_a_stopped_or_deleted_bot_is_brought_nothing_and_a_restarted_server_still_is(tmp_path: Path) -> None:
+    with reachable(tmp_path) as it:
+        url = it.telegram["webhook"]
+        assert it.here.roost.terminate() == 0
+        assert it.telegram["webhook"] == url
+        it.here.roost.start()
+        wait_for(lambda: it.bot()["status"] == "running", "the bot runs again")
+        it.client.post(f"/api/bots/{it.bot_id}/stop")
+        wait_for(lambda: it.telegram["webhook"] == "", "the webhook is unset")
+        it.here.telegram.text(TOKEN, 400, "/help")
+        it.client.post(f"/api/bots/{it.bot_id}/start")
+        wait_for(lambda: it.counts()[400] == 1, "what waited is answered")
+        assert it.client.delete(f"/api/bots/{it.bot_id}").status_code == 204
+        wait_for(lambda: it.telegram["webhook"] == "", "the webhook is unset")
+
+
+def test_without_a_public_address_a_webhook_is_refused_with_the_remedy(tmp_path: Path) -> None:
+    with world(tmp_path) as here:
+        here.start_with_bot()
+        with here.roost.client() as client:
+            bot_id = client.get("/api/bots").json()["items"][0]["id"]
+            refused = client.patch(f"/api/bots/{bot_id}", json={"transport": "webhook"})
+            assert refused.status_code == 422
+            assert refused.json()["error"]["field"] == "transport"
+            assert "PUBLIC_URL" in refused.json()["error"]["message"]
+            assert client.get(f"/api/bots/{bot_id}").json()["transport"] == "polling"
