@@ -1,7 +1,7 @@
 import { Link } from '@tanstack/react-router';
 import { CircleAlert, CircleCheck, Pause } from 'lucide-react';
 import type { ReactNode } from 'react';
-import type { BotStatus, InstallationStatus, Source } from '../../lib/apiTypes';
+import type { BotStatus, InstallationStatus, ReplicationConflict, Source } from '../../lib/apiTypes';
 import { useSources } from '../../lib/sources';
 import { ago, count, dateTime, duration, secondsSince, useNow } from '../../lib/time';
 import { BotStatusBadge } from '../../ui/BotStatusBadge';
@@ -9,7 +9,7 @@ import { Button } from '../../ui/Button';
 import { Page } from '../../ui/Page';
 import { FailedState, LoadingState } from '../../ui/States';
 import { Picture } from './Picture';
-import { useReadiness, useStatus, useUnanswered } from './statusApi';
+import { useDismissConflict, useReadiness, useStatus, useUnanswered } from './statusApi';
 import { bots as botWords, crawl, data, unanswered, status as words } from './strings';
 
 /** How Roost is doing, from the docs to the people. */
@@ -114,8 +114,19 @@ function BotStates({ status: { bots } }: { status: InstallationStatus }) {
 }
 
 function DataFacts({ status: { database, replication, sqlite_version } }: { status: InstallationStatus }) {
-  const { bucket, lag_s, bytes_unshipped, last_shipped_at, holder, epoch, seq, cost_per_month_usd } =
-    replication;
+  const {
+    bucket,
+    last_backup_at,
+    trouble,
+    conflicts,
+    lag_s,
+    bytes_unshipped,
+    last_shipped_at,
+    holder,
+    epoch,
+    seq,
+    cost_per_month_usd,
+  } = replication;
   const facts: [string, ReactNode][] = [
     [
       data.database,
@@ -133,6 +144,10 @@ function DataFacts({ status: { database, replication, sqlite_version } }: { stat
   if (bucket === null) facts.push([data.backup, data.noBucket]);
   else {
     facts.push([data.bucket, bucket]);
+    facts.push([data.lastBackup, last_backup_at === null ? data.noBackup : dateTime(last_backup_at)]);
+    if (trouble !== null) facts.push([data.trouble, trouble]);
+    if (conflicts.length > 0)
+      facts.push([data.conflicts, <Conflicts key="conflicts" conflicts={conflicts} />]);
     if (lag_s !== null) facts.push([data.lag, duration(lag_s)]);
     if (bytes_unshipped !== null) facts.push([data.unshipped, data.bytes(count(bytes_unshipped))]);
     if (last_shipped_at !== null) facts.push([data.lastShipped, dateTime(last_shipped_at)]);
@@ -149,6 +164,22 @@ function DataFacts({ status: { database, replication, sqlite_version } }: { stat
         </div>
       ))}
     </dl>
+  );
+}
+
+function Conflicts({ conflicts }: { conflicts: readonly ReplicationConflict[] }) {
+  const dismiss = useDismissConflict();
+  return (
+    <ul className="flex flex-col gap-1">
+      {conflicts.map(({ id }) => (
+        <li key={id} className="flex flex-wrap items-center gap-2">
+          <code className="break-all">{id}</code>
+          <Button onClick={() => dismiss.mutate(id)} disabled={dismiss.isPending}>
+            {data.dismiss}
+          </Button>
+        </li>
+      ))}
+    </ul>
   );
 }
 

@@ -1,6 +1,6 @@
-import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
+import { useInfiniteQuery, useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { api } from '../../lib/apiClient';
-import type { InstallationStatus, Readiness, UnansweredList } from '../../lib/apiTypes';
+import type { InstallationStatus, Readiness, Replication, UnansweredList } from '../../lib/apiTypes';
 import { queryKeys } from '../../lib/queryKeys';
 
 const POLL_MS = 10_000;
@@ -11,6 +11,16 @@ export function useStatus() {
     queryKey: queryKeys.status,
     queryFn: ({ signal }) => api.get<InstallationStatus>('/api/status', { signal }),
     refetchInterval: POLL_MS,
+  });
+}
+
+/** The file stays where it is; it is only not shown any more. */
+export function useDismissConflict() {
+  const queries = useQueryClient();
+  return useMutation({
+    mutationFn: (id: string) =>
+      api.post<Replication>(`/api/backup/conflicts/${encodeURIComponent(id)}/dismiss`),
+    onSettled: () => queries.invalidateQueries({ queryKey: queryKeys.status }),
   });
 }
 
