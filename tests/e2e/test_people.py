@@ -97,7 +97,7 @@ def status_of(page: Page, path: str) -> int:
 
 
 def test_three_people_see_what_is_theirs_and_one_is_removed(browser: Browser, house: House) -> None:
-    """Hostile cases 42, 45: in the browser, too, each sees their own."""
+    """Hostile case 42. Hostile case 45: in the browser, too, each sees their own."""
     house.telegram.add(TOKEN)
     with signed_in(browser, house, "owner", "/people") as boss:
         expect(boss).to_have_url(f"{house.roost.base_url}/people")
@@ -173,7 +173,7 @@ def test_a_browser_is_signed_out_from_another(browser: Browser, house: House) ->
 
 
 def test_21_22_23_34_against_the_running_server(house: House) -> None:
-    """Hostile cases 21, 22, 23 and 34, over sockets."""
+    """Hostile case 21. Hostile case 22. Hostile case 23. Hostile case 34: over sockets."""
     base = house.roost.base_url
     with httpx.Client(base_url=base) as mine, httpx.Client(base_url=base) as victim:
         address = mine.get("/auth/google").headers["Location"]

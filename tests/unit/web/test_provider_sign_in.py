@@ -249,7 +249,10 @@ FORGERIES: dict[str, Callable[[dict[str, Any]], dict[str, Any] | str]] = {
 def test_24_to_28_a_token_that_is_not_right_in_everything_is_refused(
     tmp_path: Path, provider: FakeOidc, name: str
 ) -> None:
-    """Hostile cases 24, 25, 26, 27 and 28: wrong nonce, aud, iss, expired, alg=none -> 400."""
+    """Hostile case 24. Hostile case 25. Hostile case 26. Hostile case 27. Hostile case 28.
+
+    A wrong nonce, aud, iss, an expired token, alg=none -> 400.
+    """
     provider.forge = FORGERIES[name]
     environ = {
         "PUBLIC_URL": "http://localhost:8000",

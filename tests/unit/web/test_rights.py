@@ -154,7 +154,7 @@ def test_every_address_stands_in_the_table() -> None:
 @pytest.mark.parametrize("who", WHO)
 @pytest.mark.parametrize("route", [each for each in TRIED if each.name in RIGHTS], ids=lambda each: each.name)
 def test_rights(house: Installation, route: Route, who: str) -> None:
-    """Hostile cases 20, 42 and 43: strangers, other people's bots, conversations, exports and streams."""
+    """Hostile case 20. Hostile case 42. Hostile case 43: bots, conversations, exports, streams."""
     people = {
         "owner": house.services.sign_in.local_owner(),
         "member": house.add_person(Role.MEMBER),
