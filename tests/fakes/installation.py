@@ -61,6 +61,7 @@ from roost.storage.secrets import Cipher
 from roost.web.app import create_app
 from roost.web.services import Services
 from tests.fakes.fixed_answerer import FixedAnswerer
+from tests.fakes.fixed_backups import FixedBackups
 from tests.fakes.knowledge import FixedRetriever
 
 TOKEN = "123456789:AAEthisIsOnlyMadeUpForTheTestsOfRoost_0"
@@ -260,6 +261,7 @@ class Installation:
             index_state=lambda: IndexState(4, 4, 7, True, "minilm", None),
             ambiguous_sends=lambda: inbox.ambiguous_sends_total,
             sqlite_version="3.40.0",
+            backups=FixedBackups(),
         )
         self.app = create_app(self.services)
 
