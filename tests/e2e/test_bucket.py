@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import shutil
 import sqlite3
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -17,7 +19,7 @@ from roost.clock import SystemClock, SystemIds
 from roost.replication.directory_store import DirectoryStore
 from roost.replication.gcs import GcsStore
 from roost.replication.object_store import ObjectStore
-from tests.e2e.roost_process import RoostProcess
+from tests.e2e.roost_process import BACKEND, RoostProcess
 from tests.e2e.world import TOKEN, wait_for, world
 from tests.fakes.fake_gcs import FakeGcs, Fault
 
@@ -329,7 +331,43 @@ def test_two_disks_on_one_bucket_overwrite_nothing(place: Place, tmp_path: Path)
         (aside,) = (tmp_path / "one").glob("conversations.db.conflict-*Z")
         with closing(sqlite3.connect(aside)) as db:
             assert db.execute("SELECT count(*) FROM threads WHERE id = ?", (of_one,)).fetchone() == (1,)
+        with one.client() as client:
+            shown = client.get("/api/status").json()["replication"]
+            assert shown["bucket"] == place.store.place
+            assert shown["last_backup_at"] is not None
+            assert aside.name in [conflict["id"] for conflict in shown["conflicts"]]
+            assert "roost_backups_total" in client.get("/metrics").text
+            for conflict in shown["conflicts"]:
+                client.post(f"/api/backup/conflicts/{conflict['id']}/dismiss").raise_for_status()
+            assert client.get("/api/status").json()["replication"]["conflicts"] == []
+        assert aside.exists()
         assert one.terminate() == 0
+
+
+def test_an_emptied_bucket_is_filled_again_once_a_person_says_so(place: Place, tmp_path: Path) -> None:
+    data_dir = tmp_path / "data"
+    with RoostProcess(data_dir, place.environ) as roost:
+        roost.start()
+        kept = new_thread(roost)
+        assert roost.terminate() == 0
+        for item in place.store.list().items:
+            place.store.delete(item.name)
+        roost.launch()
+        wait_for_reason(roost, "The bucket was emptied or exchanged")
+        adopted = subprocess.run(
+            [sys.executable, "-m", "roost", "backup", "now", "--adopt"],
+            cwd=BACKEND,
+            env={**place.environ, "DATA_DIR": str(data_dir)},
+            capture_output=True,
+            text=True,
+            timeout=30,
+            check=False,
+        )
+        assert adopted.returncode == 0, adopted.stderr
+        roost.wait_until_ready(40)
+        assert threads(roost) == {kept}
+        assert roost.terminate() == 0
+        assert len(place.store.list().items) == 2
 
 
 def test_what_cannot_be_meant_is_refused_at_the_start(tmp_path: Path) -> None:
