@@ -199,7 +199,11 @@ def main(folder: Path) -> None:
         themes: tuple[Literal["light", "dark"], ...] = ("light", "dark")
         for theme in themes:
             for size in (WIDE, PHONE):
-                options: dict[str, Any] = {"viewport": size, "color_scheme": theme, "has_touch": size is PHONE}
+                options: dict[str, Any] = {
+                    "viewport": size,
+                    "color_scheme": theme,
+                    "has_touch": size is PHONE,
+                }
                 with visit(browser, here.roost.base_url, refusals=True, **options) as page:
                     pictures = Pictures(page, folder, f"{theme}-{size['width']}")
                     picture_everything(page, pictures, threads)

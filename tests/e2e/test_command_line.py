@@ -266,7 +266,8 @@ def fill(data_dir: Path, bots: int, secret_key: str | None = None) -> None:
                 text(
                     "INSERT INTO bot_configs (bot_id, owner_id, platform, platform_bot_id, name, handle,"
                     " token, token_last4, status_since, created_at, updated_at)"
-                    " VALUES (:id, :owner, 'telegram', :number, 'Bot', 'bot', :token, 'last', :now, :now, :now)"
+                    " VALUES (:id, :owner, 'telegram', :number, 'Bot', 'bot', :token, 'last',"
+                    " :now, :now, :now)"
                 ),
                 {
                     "id": bot_id,

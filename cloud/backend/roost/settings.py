@@ -151,7 +151,10 @@ KEYS = (
         secret=True,
     ),
     Key(
-        "PUBLIC_URL", _origin, None, "The address people use to reach Roost, when it is not this machine's own."
+        "PUBLIC_URL",
+        _origin,
+        None,
+        "The address people use to reach Roost, when it is not this machine's own.",
     ),
     Key("GOOGLE_CLIENT_ID", _text, None, "The OAuth client of sign-in with Google."),
     Key("GOOGLE_CLIENT_SECRET", _text, None, "Its secret.", secret=True),

@@ -16,7 +16,11 @@ from roost.errors import InvalidInput, RoostError, TooLarge
 from roost.services import workspace_archive
 from roost.services.workspace_archive import MANIFEST, PARTS, Archive, write_archive
 
-RECORDS: dict[str, list[dict[str, Any]]] = {"sources.jsonl": [{"a": 1}], "bots.jsonl": [], "conversations.jsonl": [{"b": "ü"}, {"c": [1]}]}
+RECORDS: dict[str, list[dict[str, Any]]] = {
+    "sources.jsonl": [{"a": 1}],
+    "bots.jsonl": [],
+    "conversations.jsonl": [{"b": "ü"}, {"c": [1]}],
+}
 
 
 def good() -> io.BytesIO:

@@ -140,9 +140,7 @@ class OpenAICompatible:
         place = (endpoint.base_url, endpoint.api_key, endpoint.guarded)
         guard = self._guard if endpoint.guarded else None
         with self._gate:
-            kept = self._clients.pop(place, None) or _KeptClient(
-                _new_client(endpoint, self._limits, guard)
-            )
+            kept = self._clients.pop(place, None) or _KeptClient(_new_client(endpoint, self._limits, guard))
             self._clients[place] = kept
             kept.users += 1
             if len(self._clients) > CLIENTS_KEPT:

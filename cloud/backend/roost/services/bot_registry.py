@@ -339,9 +339,7 @@ class BotRegistry:
         messages = self._inbox.messages_today(bot_ids)
         last = self._inbox.last_messages(bot_ids)
         tokens = self._spending.tokens_today(bot_ids)
-        return {
-            bot_id: _Activity(messages[bot_id], last.get(bot_id), tokens[bot_id]) for bot_id in bot_ids
-        }
+        return {bot_id: _Activity(messages[bot_id], last.get(bot_id), tokens[bot_id]) for bot_id in bot_ids}
 
     def _view(self, bot: Bot, activity: _Activity, restarting: bool = False) -> BotView:
         observed = self._supervisor.observed(bot.id)

@@ -22,6 +22,4 @@ class ChatFeedback:
         Raises NotFound when the answer is not this bot's or is deleted, Forbidden when somebody else asked.
         """
         at = self._clock.now()
-        self._database.write(
-            lambda db: chat.judge_platform_answer(db, bot_id, person, answer_id, thumb, at)
-        )
+        self._database.write(lambda db: chat.judge_platform_answer(db, bot_id, person, answer_id, thumb, at))
