@@ -33,7 +33,7 @@ class Action(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class AuditEntry:
-    """`actor` did `action` to `subject`, by the names they had then. No actor: Roost, or a stranger."""
+    """`actor` did `action` to `subject`, by their names of then. No actor: Roost, or a stranger."""
 
     id: str
     at: datetime

@@ -26,7 +26,7 @@ _VERIFIER_BYTES = 48
 
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """`address` is where the browser goes; `pending` it keeps, sealed, in a cookie. Its repr is silent."""
+    """`address` is where the browser goes; `pending` it keeps, sealed, in a cookie."""
 
     address: str
     pending: str
