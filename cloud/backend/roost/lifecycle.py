@@ -34,8 +34,8 @@ class Step:
 class Plan:
     """`before_ready` in order, then requests are answered, then `after_ready`.
 
-    Stopping: `at_once` side by side, then, when the last request has ended, `at_last` in order. `for_crawling`
-    is what a crawl needs where nothing is served.
+    Stopping: `at_once` side by side, then, when the last request has ended, `at_last` in order.
+    `for_crawling` is what a crawl needs where nothing is served.
     """
 
     before_ready: Sequence[Step]

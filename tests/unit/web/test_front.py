@@ -31,7 +31,7 @@ class Answer:
         self.body = b"".join(front(sent, self._start))
 
     def _start(self, status: str, headers: Iterable[tuple[str, str]]) -> None:
-        self.status = int(status.split()[0])
+        self.status = int(status.split(maxsplit=1)[0])
         self.headers.update(headers)
 
     @property
