@@ -1,7 +1,8 @@
-"""Telegram brings updates to the real server: only its own, each handled once, none lost."""
+"""Platforms bring updates to the real server: only their own are taken, each handled once, none lost."""
 
 from __future__ import annotations
 
+import json
 import socket
 import time
 from collections import Counter
@@ -16,6 +17,9 @@ import pytest
 from roost.domain.accounts import Role
 from tests.e2e.people import seed_sessions
 from tests.e2e.world import QUESTION, TOKEN, World, wait_for, world
+from tests.fakes import fake_discord
+from tests.fakes.discord_world import FakeBot
+from tests.fakes.fake_discord import FakeDiscord
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
 
@@ -59,16 +63,23 @@ class Reachable:
 
 
 @contextmanager
-def reachable(data_dir: Path) -> Iterator[Reachable]:
+def public(data_dir: Path, environ: dict[str, str] | None = None) -> Iterator[tuple[World, httpx.Client]]:
+    """A running server at a known public address, and its owner."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     [(_, session)] = seed_sessions(data_dir, [Role.OWNER])
-    environ = {"PORT": str(port), "PUBLIC_URL": f"http://127.0.0.1:{port}"}
-    with world(data_dir, environ) as here:
+    address = {"PORT": str(port), "PUBLIC_URL": f"http://127.0.0.1:{port}"}
+    with world(data_dir, {**address, **(environ or {})}) as here:
         here.roost.start()
         cookies = {"roost_session": session}
         with httpx.Client(base_url=here.roost.base_url, cookies=cookies, timeout=20) as client:
-            yield Reachable(here, client)
+            yield here, client
+
+
+@contextmanager
+def reachable(data_dir: Path) -> Iterator[Reachable]:
+    with public(data_dir) as (here, client):
+        yield Reachable(here, client)
 
 
 def update(update_id: int, chat_id: int = 900) -> dict[str, Any]:
@@ -181,3 +192,90 @@ def test_without_a_public_address_a_webhook_is_refused_with_the_remedy(tmp_path:
             assert refused.json()["error"]["field"] == "transport"
             assert "PUBLIC_URL" in refused.json()["error"]["message"]
             assert client.get(f"/api/bots/{bot_id}").json()["transport"] == "polling"
+
+
+DISCORD_TOKEN = fake_discord.token_of(1)
+
+
+@contextmanager
+def on_discord(data_dir: Path) -> Iterator[tuple[World, httpx.Client, FakeDiscord, str]]:
+    """A Discord bot whose slash commands Discord brings, and its id."""
+    with FakeDiscord() as discord:
+        environ = {"DISCORD_API_BASE_URL": discord.api_base_url, "DISCORD_GATEWAY_URL": discord.gateway_url}
+        with public(data_dir, environ) as (here, client):
+            discord.add(DISCORD_TOKEN)
+            new = {"platform": "discord", "token": DISCORD_TOKEN, "transport": "webhook", "start": True}
+            reply = client.post("/api/bots", json=new)
+            assert reply.status_code == 201, reply.text
+            wait_for(lambda: interactions_url(discord) is not None, "Discord knows the address")
+            yield here, client, discord, str(reply.json()["id"])
+
+
+def interactions_url(discord: FakeDiscord) -> str | None:
+    url: str | None = discord.state(DISCORD_TOKEN)["interactions_url"]
+    return url
+
+
+def texts(discord: FakeDiscord) -> list[list[str]]:
+    return [each["texts"] for each in discord.state(DISCORD_TOKEN)["interactions"]]
+
+
+def slash(discord: FakeDiscord, user_id: int, name: str, question: str | None = None) -> int:
+    given = {"token": DISCORD_TOKEN, "user_id": user_id, "name": name, "question": question}
+    return int(discord.control("slash", **given)["status"])
+
+
+def test_discords_own_interactions_are_deferred_and_answered_and_forged_or_old_ones_refused(
+    tmp_path: Path,
+) -> None:
+    with on_discord(tmp_path) as (_, client, discord, bot_id):
+        assert slash(discord, 11, "help") == 200
+        assert slash(discord, 12, "ask", QUESTION) == 200
+        wait_for(lambda: all(texts(discord)), "both are answered")
+        discord.private(DISCORD_TOKEN, 13, "/help")
+        wait_for(lambda: bool(discord.answers(DISCORD_TOKEN, 13)), "messages still come over the gateway")
+
+        url, bot, now = interactions_url(discord), FakeBot(DISCORD_TOKEN), int(time.time())
+        assert url is not None
+        ping = b'{"type":1}'
+        genuine = bot.signed(ping, now)
+        signature, stamp = "X-Signature-Ed25519", "X-Signature-Timestamp"
+        taken = httpx.post(url, content=ping, headers=genuine)
+        assert (taken.status_code, taken.json()) == (200, {"type": 1})
+        forged = [
+            {},
+            {**genuine, signature: "00" * 64},  # hostile case 81
+            {**genuine, signature: "no hex"},
+            {**genuine, signature: genuine[signature][:-2]},
+            {**genuine, stamp: str(now + 1)},
+            bot.signed(ping, now - 301),  # hostile case 82
+            bot.signed(ping, now + 400),
+            {**genuine, stamp: ""},
+            {**genuine, stamp: "9" * 30},
+        ]
+        assert [httpx.post(url, content=ping, headers=each).status_code for each in forged] == [401] * 9
+        assert httpx.post(url, content=b'{"type":2}', headers=genuine).status_code == 401
+        other = url.replace(bot_id, "0193e4a1-0000-7000-8000-000000000000")
+        assert httpx.post(other, content=ping, headers=genuine).status_code == 401
+        for odd, status in ((b"no", 422), (b"[]", 422), (b"{}", 200), (b'{"type":3}', 200)):
+            answer = httpx.post(url, content=odd, headers=bot.signed(odd, now))
+            assert answer.status_code == status, odd
+            if status == 200:
+                assert answer.json()["data"]["flags"] == 64
+
+        client.patch(f"/api/bots/{bot_id}", json={"transport": "polling"})
+        wait_for(lambda: interactions_url(discord) is None, "the address is taken back")
+        assert json.loads(client.get(f"/api/bots/{bot_id}").text)["transport"] == "polling"
+
+
+def test_an_interaction_taken_before_a_kill_is_answered_once_after_it(tmp_path: Path) -> None:
+    with on_discord(tmp_path) as (here, _, discord, _):
+        discord.control("hold", operation="editOriginal", accept=False)
+        assert [slash(discord, user_id, "help") for user_id in range(21, 26)] == [200] * 5
+        here.roost.kill()
+        assert slash(discord, 31, "help") == 0
+        discord.control("release")
+        here.roost.start()
+        wait_for(lambda: all(texts(discord)[:5]), "all that were taken are answered", within_s=60)
+        time.sleep(1)
+        assert [len(each) for each in texts(discord)] == [1] * 5 + [0]

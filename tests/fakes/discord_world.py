@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import itertools
 import json
 import time
@@ -12,6 +13,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from aiohttp import web
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 Json = dict[str, Any]
 
@@ -107,6 +109,21 @@ class FakeBot:
     closed_channels: set[str] = field(default_factory=set)
     channels: set[str] = field(default_factory=set)
     threads: dict[str, str] = field(default_factory=dict)
+    interactions_url: str | None = None
+
+    @property
+    def signing_key(self) -> Ed25519PrivateKey:
+        """Of the application; the same for the same token."""
+        return Ed25519PrivateKey.from_private_bytes(hashlib.sha256(self.token.encode()).digest())
+
+    def signed(self, body: bytes, at: int) -> dict[str, str]:
+        """The headers that Discord sends with a body."""
+        signature = self.signing_key.sign(str(at).encode() + body).hex()
+        return {
+            "X-Signature-Ed25519": signature,
+            "X-Signature-Timestamp": str(at),
+            "Content-Type": "application/json",
+        }
 
     @property
     def user_id(self) -> int:
@@ -135,11 +152,11 @@ class FakeBot:
             "bot_public": True,
             "bot_require_code_grant": False,
             "owner": person(7),
-            "verify_key": "x",
+            "verify_key": self.signing_key.public_key().public_bytes_raw().hex(),
             "flags": 0,
             "team": None,
             "summary": "",
-            "interactions_endpoint_url": None,
+            "interactions_endpoint_url": self.interactions_url,
             "bot": self.user,
         }
 
@@ -321,6 +338,7 @@ class FakeBot:
             "identified_at": self.identified_at,
             "intents": self.intents,
             "commands": self.commands,
+            "interactions_url": self.interactions_url,
             "typing": self.typing,
             "edits": self.edits,
             "limited": self.limited,

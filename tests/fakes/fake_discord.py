@@ -27,11 +27,13 @@ from aiohttp import WSMsgType, web
 from tests.fakes.discord_world import (
     MESSAGE_LIMIT,
     FakeBot,
+    Interaction,
     Json,
     new_snowflake,
 )
 
 RECONNECT, INVALID, HELLO, ACK = 7, 9, 10, 11
+DEFERRED = 5
 PRIVILEGED = 1 << 1 | 1 << 8 | 1 << 15
 ACKNOWLEDGED_WITHIN_S, ANSWERED_WITHIN_S = 3.0, 900.0
 MESSAGES_A_WINDOW, WINDOW_S = 5, 5.0
@@ -264,6 +266,8 @@ class DiscordApi:
                 return {**bot.user, "verified": True, "email": None, "flags": 0, "locale": "en-US"}
             case "application":
                 return bot.application
+            case "setApplication":
+                return await self._set_application(bot, body)
             case "commands":
                 return bot.commands
             case "putCommands":
@@ -285,6 +289,36 @@ class DiscordApi:
                 return await self._answer_interaction(bot, operation, path, body)
             case _:
                 raise ApiError(404, 0, "404: Not Found")
+
+    async def _set_application(self, bot: FakeBot, body: Json) -> Json:
+        """Tries the address as Discord does: a ping, and one with a signature that is not its own."""
+        url = body["interactions_endpoint_url"]
+        if url is not None:
+            ping, now = b'{"type":1}', int(time.time())
+            forged = {**bot.signed(ping, now), "X-Signature-Ed25519": "00" * 64}
+            try:
+                async with httpx.AsyncClient(timeout=3.0, trust_env=False) as http:
+                    taken = await http.post(url, content=ping, headers=bot.signed(ping, now))
+                    refused = await http.post(url, content=ping, headers=forged)
+                verified = taken.json() == {"type": 1} and refused.status_code == 401
+            except (httpx.HTTPError, ValueError):
+                verified = False
+            if not verified:
+                raise ApiError(400, 50035, "interactions_endpoint_url: could not be verified")
+        bot.interactions_url = url
+        return bot.application
+
+    async def _bring(self, bot: FakeBot, url: str, interaction: Interaction, given: Json) -> int:
+        """Brings an interaction; the status of the answer, 0 when there was none in time."""
+        body = json.dumps(interaction.event(bot, given)).encode()
+        try:
+            async with httpx.AsyncClient(timeout=ACKNOWLEDGED_WITHIN_S, trust_env=False) as http:
+                answer = await http.post(url, content=body, headers=bot.signed(body, int(time.time())))
+        except httpx.HTTPError:
+            return 0
+        if answer.status_code == 200 and answer.json()["type"] == DEFERRED:
+            self._defer(bot, ["interactions", interaction.id, interaction.token], answer.json())
+        return answer.status_code
 
     def _history(self, bot: FakeBot, channel_id: str, query: dict[str, str]) -> list[Json]:
         bot.channel(channel_id, writing=False)
@@ -419,6 +453,9 @@ class DiscordApi:
                 await bot.dispatch("MESSAGE_DELETE", gone)
             case "slash":
                 interaction = bot.pressed(given)
+                if bot.interactions_url is not None:
+                    status = await self._bring(bot, bot.interactions_url, interaction, given)
+                    return {"id": interaction.id, "status": status}
                 await bot.dispatch("INTERACTION_CREATE", interaction.event(bot, given))
                 return {"id": interaction.id}
             case "dispatch":
@@ -621,6 +658,8 @@ def _operation(method: str, path: list[str]) -> str:
     match (method, path):
         case ("GET", ["users", "@me"]):
             return "me"
+        case ("PATCH", ["applications", "@me"]):
+            return "setApplication"
         case ("GET", ["applications" | "oauth2", *_, "@me"]):
             return "application"
         case (_, ["applications", _, "commands"]):

@@ -147,6 +147,7 @@ def compose(
             GatewayInbox(conversations, cipher, clock),
             clock,
             random.random,
+            public_url=settings.public_url,
         ),
     }
     platforms: dict[Platform, ChatPlatform] = {

@@ -26,7 +26,7 @@ from roost.discordbot.events import (
     snowflake,
     snowflake_at,
 )
-from roost.discordbot.posts import HISTORY_PAGE, Posts
+from roost.discordbot.posts import DEFERRED_ANSWER, EPHEMERAL, HISTORY_PAGE, Posts
 from roost.discordbot.storage_calls import StorageCalls
 from roost.domain.backoff import Backoff
 from roost.errors import RemoteError, RemoteRejected, RemoteUnreachable, RoostError
@@ -45,6 +45,7 @@ HISTORY_PAGES_AT_MOST = 10
 HISTORIES_AT_ONCE = 4
 BATCH_LIMIT = 100
 RETRY = Backoff(first_s=0.5, cap_s=15.0)
+DEFERRAL_ARRIVES_S = 0.5
 DEFER_AGAIN_AFTER_S = (0.0, 0.3, 0.6)
 
 
@@ -131,6 +132,27 @@ class Arrivals:
         read = read_interaction(interaction)
         if read is not None:
             self._queues.spawn(self._take_interaction(*read))
+
+    async def take_brought(self, interaction: dict[str, Any]) -> dict[str, object] | None:
+        """Stores a slash command that Discord brought by itself; what to answer it: wait. None for any other
+        interaction. Raises Unavailable when it cannot be stored.
+        """
+        read = read_interaction(interaction)
+        if read is None:
+            return None
+        incoming, token = read
+        expires_at = moment_of(incoming.id) + INTERACTION_LASTS
+        entries = await self._storage.run(
+            self._gateway_inbox.receive_interaction, self._bot_id, incoming.to_update(), token, expires_at
+        )
+        if entries:
+            self._queues.spawn(self._put_once_deferred(entries))
+        return {"type": DEFERRED_ANSWER, "data": {"flags": EPHEMERAL if self._quiet(incoming) else 0}}
+
+    async def _put_once_deferred(self, entries: list[InboxEntry]) -> None:
+        """An answer that overtakes its deferral is refused."""
+        await asyncio.sleep(DEFERRAL_ARRIVES_S)
+        self._put(entries)
 
     async def remember_seen(self) -> None:
         """Stores how far the channels are seen, where no message has done so."""

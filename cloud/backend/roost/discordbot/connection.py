@@ -18,11 +18,12 @@ from roost.discordbot.events import PLATFORM, Incoming
 from roost.discordbot.formatting import answer_parts, parts, to_payload
 from roost.discordbot.gateway import Gateway, IdentifyPacing
 from roost.discordbot.growing_message import GrowingMessage
+from roost.discordbot.interactions import DiscordInteractions
 from roost.discordbot.posts import Posts
 from roost.discordbot.storage_calls import StorageCalls
 from roost.domain import chat_wording
 from roost.domain.answers import Question
-from roost.domain.bots import BotCredentials
+from roost.domain.bots import BotCredentials, Transport
 from roost.domain.chat_commands import parse_command
 from roost.errors import RemoteError, RemoteRejected, RemoteUnreachable, RoostError
 from roost.services.answer_stream import begin_answering
@@ -47,11 +48,15 @@ QUIET_COMMANDS = frozenset(("clear", "stats", "help"))
 
 @dataclass(frozen=True, slots=True)
 class DiscordAddress:
-    """Where Discord is; `heartbeat_timeout_s` is how long a gateway may say nothing."""
+    """Where Discord is; `heartbeat_timeout_s` is how long a gateway may say nothing.
+
+    `interactions_url` is where Discord could bring this bot's slash commands; None: nowhere.
+    """
 
     api_base_url: str
     gateway_url: str
     heartbeat_timeout_s: float
+    interactions_url: str | None = None
 
 
 class DiscordConnection:
@@ -99,6 +104,11 @@ class DiscordConnection:
             clock,
             chance,
         )
+        self._interactions: DiscordInteractions | None = None
+        if credentials.bot.transport == Transport.WEBHOOK:
+            self._interactions = DiscordInteractions(
+                self._posts, address.interactions_url, self._arrivals.take_brought, clock, chance
+            )
         self._growth_pacing = ChatPacing(GROWTH_PER_CHANNEL_S, clock.monotonic_s)
         self._answering = asyncio.Semaphore(ANSWERS_AT_ONCE)
         self._typing = asyncio.Semaphore(TYPING_CALLS_AT_ONCE)
@@ -117,7 +127,7 @@ class DiscordConnection:
             self._note("info", f"Taking up {len(self._unfinished)} message(s) left from before.")
         self._arrivals.start()
 
-    async def poll(self, wait_s: float) -> None:
+    async def poll(self, wait_s: float) -> str | None:
         """Sees that the gateway is being read, for so long. The reading itself never stops in between."""
         if self._session is None:
             await self._connect()
@@ -131,10 +141,14 @@ class DiscordConnection:
                 await self._disconnect()
                 raise self._trouble(session)
         await self._arrivals.remember_seen()
+        if self._interactions is None:
+            return None
+        await self._interactions.watch()
+        return self._interactions.trouble
 
     @property
     def receiver(self) -> WebhookReceiver | None:
-        return None
+        return self._interactions
 
     def reconfigure(self, credentials: BotCredentials) -> None:
         self._credentials = credentials

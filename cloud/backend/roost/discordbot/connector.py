@@ -26,7 +26,8 @@ _importing = threading.Lock()
 class DiscordConnector:
     """`api_base_url` ends in the version, `gateway_url` has no query; `chance` gives random numbers in 0..1.
 
-    `heartbeat_timeout_s` is how long a gateway may say nothing; None: the library's own minute.
+    `heartbeat_timeout_s` is how long a gateway may say nothing; None: the library's own minute. `public_url`
+    is where Discord reaches this installation; None: nowhere.
     """
 
     def __init__(
@@ -40,6 +41,7 @@ class DiscordConnector:
         *,
         identify_every_s: float = IDENTIFY_EVERY_S,
         heartbeat_timeout_s: float | None = None,
+        public_url: str | None = None,
     ) -> None:
         self._api_base_url = api_base_url
         self._gateway_url = gateway_url
@@ -49,6 +51,7 @@ class DiscordConnector:
         self._chance = chance
         self._identify_every_s = identify_every_s
         self._heartbeat_timeout_s = heartbeat_timeout_s
+        self._public_url = public_url
         self._pacings: dict[str, IdentifyPacing] = {}
         self._storage = ThreadPoolExecutor(STORAGE_CALLS_AT_ONCE, thread_name_prefix="bot-storage")
 
@@ -66,7 +69,10 @@ class DiscordConnector:
         return DiscordConnection(
             credentials,
             DiscordAddress(
-                self._api_base_url, self._gateway_url, self._heartbeat_timeout_s or HEARTBEAT_TIMEOUT_S
+                self._api_base_url,
+                self._gateway_url,
+                self._heartbeat_timeout_s or HEARTBEAT_TIMEOUT_S,
+                f"{self._public_url}/webhooks/discord/{bot_id}" if self._public_url else None,
             ),
             self._pacings[bot_id],
             self._services,

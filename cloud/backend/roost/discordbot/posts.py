@@ -22,6 +22,7 @@ DEFERRED_ANSWER = 5
 HISTORY_PAGE = 100
 _INTERACTION = "/interactions/{webhook_id}/{webhook_token}/callback"
 _FOLLOW_UP = "/webhooks/{webhook_id}/{webhook_token}"
+_APPLICATION = "/applications/@me"
 _COMMANDS = "/applications/{webhook_id}/commands"
 
 Json = dict[str, Any]
@@ -115,6 +116,15 @@ class Posts:
 
     async def put_commands(self, application_id: int, commands: Sequence[Mapping[str, Any]]) -> None:
         await self._call(Route("PUT", _COMMANDS, webhook_id=application_id), list(commands))
+
+    async def application(self) -> Json:
+        """The bot's application: its key for signatures, and where its interactions go."""
+        found = await self._call(Route("GET", _APPLICATION))
+        return found if isinstance(found, dict) else {}
+
+    async def set_interactions_url(self, url: str | None) -> None:
+        """Where Discord brings interactions; None: over the gateway."""
+        await self._call(Route("PATCH", _APPLICATION), {"interactions_endpoint_url": url})
 
     async def _call(self, route: Route, body: Any = None, query: Mapping[str, str] | None = None) -> Any:
         if self.client is None:
