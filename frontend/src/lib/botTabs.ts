@@ -1,5 +1,5 @@
 /** The tabs of a bot's page, as they stand in its address. */
-export const botTabs = ['logs', 'model', 'knowledge', 'activity'] as const;
+export const botTabs = ['logs', 'model', 'knowledge', 'chats', 'activity'] as const;
 
 export type BotTab = (typeof botTabs)[number];
 

@@ -6,7 +6,8 @@ export function ActivityTab({ bot }: { bot: Bot }) {
   const now_ms = useNow();
   const rows: [string, string][] = [
     [words.today, count(bot.messages_today)],
-    [words.contact, bot.last_contact_at ? ago(bot.last_contact_at, now_ms) : words.never],
+    [words.message, bot.last_message_at ? ago(bot.last_message_at, now_ms) : words.never],
+    [words.contact[bot.platform], bot.last_contact_at ? ago(bot.last_contact_at, now_ms) : words.never],
     [words.status, dateTime(bot.since)],
     [words.desired, words.desiredWords[bot.desired]],
     [words.transport, words.transports[bot.transport]],

@@ -6,13 +6,17 @@ import { type ShownBot, useBots } from '../../lib/bots';
 import { type BotTab, botTabs } from '../../lib/botTabs';
 import { useShortcut } from '../../lib/shortcuts';
 import { ago, duration, useNow } from '../../lib/time';
+import { BotSetup } from '../../ui/BotSetup';
 import { BotStatusBadge } from '../../ui/BotStatusBadge';
 import { Button, buttonLook } from '../../ui/Button';
 import { Dialog } from '../../ui/Dialog';
+import { LinkedText } from '../../ui/LinkedText';
 import { Page } from '../../ui/Page';
+import { PlatformName } from '../../ui/PlatformName';
 import { EmptyState, FailedState, LoadingState } from '../../ui/States';
 import { controls } from '../../ui/strings';
 import { ActivityTab } from './ActivityTab';
+import { ChatsTab } from './ChatsTab';
 import { KnowledgeTab } from './KnowledgeTab';
 import { LogsTab } from './LogsTab';
 import { ModelTab } from './ModelTab';
@@ -22,6 +26,7 @@ const tabPanels: Record<BotTab, (props: { bot: ShownBot }) => React.ReactNode> =
   logs: LogsTab,
   model: ModelTab,
   knowledge: KnowledgeTab,
+  chats: ChatsTab,
   activity: ActivityTab,
 };
 
@@ -62,19 +67,29 @@ function ShownBotPage({ bot }: { bot: ShownBot }) {
           <span className="tabular-nums">
             <Age bot={bot} />
           </span>
-          <a
-            href={`https://t.me/${bot.handle}`}
-            target="_blank"
-            rel="noreferrer"
-            title={words.openTelegram}
-            className="inline-flex items-center gap-1 underline decoration-line-strong underline-offset-4 hover:text-ink"
-          >
-            @{bot.handle}
-            <ExternalLink size={13} aria-hidden />
-          </a>
+          <PlatformName platform={bot.platform} />
+          {bot.deep_link ? (
+            <a
+              href={bot.deep_link}
+              target="_blank"
+              rel="noreferrer"
+              title={words.openTelegram}
+              className="inline-flex items-center gap-1 underline decoration-line-strong underline-offset-4 hover:text-ink"
+            >
+              @{bot.handle}
+              <ExternalLink size={13} aria-hidden />
+            </a>
+          ) : (
+            <span>@{bot.handle}</span>
+          )}
         </div>
-        {bot.reason ? <p className="max-w-prose break-words">{bot.reason}</p> : null}
+        {bot.reason ? (
+          <p className="max-w-prose break-words">
+            <LinkedText>{bot.reason}</LinkedText>
+          </p>
+        ) : null}
       </div>
+      <SetupHelp bot={bot} />
       <nav aria-label={words.tabsLabel} className="flex gap-1 overflow-x-auto border-b border-line">
         {botTabs.map((each) => (
           <Link
@@ -92,6 +107,20 @@ function ShownBotPage({ bot }: { bot: ShownBot }) {
       </nav>
       <Panel bot={bot} />
     </Page>
+  );
+}
+
+/** Shown until the first message arrived; a tick that comes while one looks stays for that visit. */
+function SetupHelp({ bot }: { bot: ShownBot }) {
+  const [wasNew] = useState(bot.last_message_at === null);
+  if (!wasNew) return null;
+  return (
+    <section
+      aria-label={words.setupLabel}
+      className="max-w-xl rounded-2 border border-line bg-surface px-4 py-3"
+    >
+      <BotSetup bot={bot} />
+    </section>
   );
 }
 

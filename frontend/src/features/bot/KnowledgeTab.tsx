@@ -3,6 +3,7 @@ import { type FormEvent, useState } from 'react';
 import type { Bot, Source } from '../../lib/apiTypes';
 import { useSources } from '../../lib/sources';
 import { Button, buttonLook } from '../../ui/Button';
+import { Choice } from '../../ui/Choice';
 import { EmptyState, FailedState, LoadingState } from '../../ui/States';
 import { useChangeBot } from './botApi';
 import { knowledge as words } from './strings';
@@ -29,10 +30,10 @@ export function KnowledgeTab({ bot }: { bot: Bot }) {
       </EmptyState>
     );
   }
-  return <Choice bot={bot} sources={sources.data} />;
+  return <SourceChoice bot={bot} sources={sources.data} />;
 }
 
-function Choice({ bot, sources }: { bot: Bot; sources: readonly Source[] }) {
+function SourceChoice({ bot, sources }: { bot: Bot; sources: readonly Source[] }) {
   const save = useChangeBot(bot);
   const [typed, setTyped] = useState<readonly string[] | null | undefined>(undefined);
   const chosen = typed === undefined ? bot.source_ids : typed;
@@ -52,14 +53,14 @@ function Choice({ bot, sources }: { bot: Bot; sources: readonly Source[] }) {
     <form onSubmit={submit} className="flex max-w-xl flex-col gap-4">
       <fieldset className="flex flex-col">
         <legend className="mb-1 font-medium">{words.legend}</legend>
-        <Option
+        <Choice
           type="radio"
           label={words.all}
           hint={words.allHint}
           checked={chosen === null}
           onChange={() => type(null)}
         />
-        <Option
+        <Choice
           type="radio"
           label={words.some}
           checked={chosen !== null}
@@ -68,7 +69,7 @@ function Choice({ bot, sources }: { bot: Bot; sources: readonly Source[] }) {
         {chosen === null ? null : (
           <div className="ms-6 flex flex-col">
             {sources.map(({ id, url }) => (
-              <Option
+              <Choice
                 key={id}
                 type="checkbox"
                 label={url ?? words.manual}
@@ -91,34 +92,5 @@ function Choice({ bot, sources }: { bot: Bot; sources: readonly Source[] }) {
         </p>
       </div>
     </form>
-  );
-}
-
-function Option({
-  type,
-  label,
-  hint,
-  checked,
-  onChange,
-}: {
-  type: 'radio' | 'checkbox';
-  label: string;
-  hint?: string;
-  checked: boolean;
-  onChange: () => void;
-}) {
-  return (
-    <label className="flex min-h-9 cursor-pointer items-start gap-2 py-1.5 pointer-coarse:min-h-11">
-      <input
-        type={type}
-        checked={checked}
-        onChange={onChange}
-        className="mt-[3px] size-4 shrink-0 accent-accent"
-      />
-      <span className="min-w-0 break-words">
-        {label}
-        {hint ? <span className="block text-sm text-ink-2">{hint}</span> : null}
-      </span>
-    </label>
   );
 }

@@ -2,6 +2,7 @@ import { type FormEvent, useState } from 'react';
 import type { Bot, BotChange } from '../../lib/apiTypes';
 import { fieldError, formError } from '../../lib/formErrors';
 import { usePrompts } from '../../lib/prompts';
+import { count } from '../../lib/time';
 import { Button } from '../../ui/Button';
 import { Checkbox, TextField } from '../../ui/Field';
 import { PromptField } from '../../ui/PromptField';
@@ -14,9 +15,34 @@ const FIELDS = ['name', 'model', 'system_prompt', 'base_url', 'api_key'];
 export function ModelTab({ bot }: { bot: Bot }) {
   return (
     <div className="flex max-w-xl flex-col gap-10">
+      <Usage bot={bot} />
       <SettingsForm bot={bot} />
       <TokenForm bot={bot} />
     </div>
+  );
+}
+
+function Usage({ bot: { tokens_today, tokens_limit } }: { bot: Bot }) {
+  const used = count(tokens_today);
+  const spent = tokens_limit !== null && tokens_today >= tokens_limit;
+  return (
+    <section className="flex flex-col gap-1">
+      <p className="flex flex-wrap justify-between gap-x-4">
+        <span className="font-medium">{words.usage}</span>
+        <span className="tabular-nums">
+          {tokens_limit === null ? words.usageNoLimit(used) : words.usageOf(used, count(tokens_limit))}
+        </span>
+      </p>
+      {tokens_limit === null ? null : (
+        <div aria-hidden className="h-1.5 overflow-hidden rounded-full bg-sunken">
+          <div
+            className={`h-full ${spent ? 'bg-warn' : 'bg-accent'}`}
+            style={{ width: `${Math.min(100, (100 * tokens_today) / Math.max(1, tokens_limit))}%` }}
+          />
+        </div>
+      )}
+      <p className="text-sm text-ink-2">{spent ? words.usageSpent : words.usageHint}</p>
+    </section>
   );
 }
 
@@ -143,7 +169,7 @@ function TokenForm({ bot }: { bot: Bot }) {
       </div>
       <TextField
         label={words.tokenNew}
-        hint={words.tokenHint}
+        hint={words.tokenHint[bot.platform]}
         type="password"
         autoComplete="new-password"
         spellCheck={false}

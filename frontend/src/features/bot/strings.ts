@@ -4,8 +4,9 @@ export const words = {
   loadingTitle: 'Bot',
   back: 'All bots',
   missing: 'There is no such bot. It may have been deleted.',
-  tabs: { logs: 'Logs', model: 'Model', knowledge: 'Knowledge', activity: 'Activity' },
+  tabs: { logs: 'Logs', model: 'Model', knowledge: 'Knowledge', chats: 'Chats', activity: 'Activity' },
   tabsLabel: 'About this bot',
+  setupLabel: 'Set-up',
   openTelegram: 'Open in Telegram',
   start: 'Start',
   stop: 'Stop',
@@ -55,7 +56,16 @@ export const model = {
   tokenTitle: 'Token',
   tokenNow: (last4: string) => `The token in use ends in ${last4}.`,
   tokenNew: 'New token',
-  tokenHint: 'Send /token to BotFather to get one. It must belong to the same bot.',
+  tokenHint: {
+    telegram: 'Send /token to BotFather to get one. It must belong to the same bot.',
+    discord:
+      'Choose Reset Token on the Bot page of the Discord developer portal. It must belong to the same bot.',
+  },
+  usage: 'Tokens used today',
+  usageOf: (used: string, limit: string) => `${used} of ${limit}`,
+  usageNoLimit: (used: string) => `${used}, no limit`,
+  usageHint: 'Counted for written answers, from midnight UTC. Quoted passages use none.',
+  usageSpent: 'The limit is reached. Until midnight UTC answers are quoted passages.',
   tokenSave: 'Change the token',
   tokenSaved: 'The token is changed.',
 };
@@ -73,9 +83,42 @@ export const knowledge = {
   saved: 'Saved. A running bot takes it at once.',
 };
 
+export const chats = {
+  legend: 'The bot answers in',
+  every: 'Every chat',
+  everyHint: 'Anybody who finds the bot can ask it.',
+  only: 'Only these chats',
+  list: 'Numbers of chats',
+  listHint: {
+    telegram:
+      'One to a line. A private chat has the person’s number, a group’s begins with a minus sign. A chat that is not listed is told its number once, so that whoever wrote there can send it to you.',
+    discord:
+      'One to a line: a channel, a whole server, or a person for private messages. Where the bot may not answer, its commands, such as /ask, reply with the number to add. Threads belong to their channel.',
+  },
+  wrong: (line: string) =>
+    `“${line}” is not the number of a chat. Write digits only, such as -1001234567890.`,
+  missing: 'List at least one chat.',
+  save: 'Save',
+  saved: 'Saved. A running bot takes it at once.',
+  groups: 'In groups',
+  unknown: 'Telegram says what the bot is shown in groups once the bot has run.',
+  transport: 'How messages reach Roost',
+  transports: {
+    polling: 'Polling',
+    webhook: 'Webhook',
+  },
+  transportHints: {
+    polling: 'Roost asks Telegram for messages. Works everywhere, also behind a firewall.',
+    webhook:
+      'Telegram brings messages to PUBLIC_URL. Roost must be reachable there from the internet, with https.',
+  },
+  transportSave: 'Change',
+};
+
 export const activity = {
   today: 'Messages today',
-  contact: 'Last contact with Telegram',
+  contact: { telegram: 'Last contact with Telegram', discord: 'Last contact with Discord' },
+  message: 'Last message',
   never: 'Not yet',
   status: 'As it is since',
   desired: 'Wanted',

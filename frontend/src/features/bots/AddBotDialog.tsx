@@ -1,12 +1,18 @@
 import { Link } from '@tanstack/react-router';
-import { CircleCheck, ExternalLink } from 'lucide-react';
 import { type FormEvent, useId, useState } from 'react';
-import type { Bot, NewBot } from '../../lib/apiTypes';
+import type { Bot, NewBot, Platform } from '../../lib/apiTypes';
+import { useBots } from '../../lib/bots';
 import { fieldError, formError } from '../../lib/formErrors';
 import { usePrompts } from '../../lib/prompts';
+import { BotSetup, DISCORD_PORTAL } from '../../ui/BotSetup';
+import { BotStatusBadge } from '../../ui/BotStatusBadge';
 import { Button, buttonLook } from '../../ui/Button';
+import { Choice } from '../../ui/Choice';
 import { Dialog } from '../../ui/Dialog';
+import { ExternalLink } from '../../ui/ExternalLink';
 import { Checkbox, TextField } from '../../ui/Field';
+import { LinkedText } from '../../ui/LinkedText';
+import { PlatformName } from '../../ui/PlatformName';
 import { PromptField } from '../../ui/PromptField';
 import { FailedState } from '../../ui/States';
 import { controls } from '../../ui/strings';
@@ -15,14 +21,24 @@ import { adding } from './strings';
 
 const FIELDS = ['token', 'name', 'model', 'system_prompt'];
 const DEFAULT_PROMPT = 'default';
+const PLATFORMS: readonly Platform[] = ['telegram', 'discord'];
+const WHERE: Record<Platform, string> = { telegram: 'https://t.me/BotFather', discord: DISCORD_PORTAL };
 
-/** Takes a token, has the server ask Telegram who it is, and shows Telegram's answer. */
+/** Takes a token, has the server ask the platform whose it is, and helps until the first message arrives. */
 export function AddBotDialog({ onClose }: { onClose: () => void }) {
   const add = useAddBot();
   return add.data ? (
     <AddedBot bot={add.data} onClose={onClose} />
   ) : (
-    <BotForm busy={add.isPending} error={add.error} onSubmit={(bot) => add.mutate(bot)} onClose={onClose} />
+    <BotForm
+      busy={add.isPending}
+      error={add.error}
+      onSubmit={(bot) => add.mutate(bot)}
+      onTyping={() => {
+        if (add.isError) add.reset();
+      }}
+      onClose={onClose}
+    />
   );
 }
 
@@ -30,15 +46,18 @@ function BotForm({
   busy,
   error,
   onSubmit,
+  onTyping,
   onClose,
 }: {
   busy: boolean;
   error: Error | null;
   onSubmit: (bot: NewBot) => void;
+  onTyping: () => void;
   onClose: () => void;
 }) {
   const formId = useId();
   const prompts = usePrompts().data ?? [];
+  const [platform, setPlatform] = useState<Platform>('telegram');
   const [token, setToken] = useState('');
   const [name, setName] = useState('');
   const [model, setModel] = useState('');
@@ -50,7 +69,7 @@ function BotForm({
     event.preventDefault();
     if (busy) return;
     onSubmit({
-      platform: 'telegram',
+      platform,
       token: token.trim(),
       start,
       ...(name.trim() ? { name: name.trim() } : {}),
@@ -69,12 +88,31 @@ function BotForm({
             {controls.cancel}
           </Button>
           <Button look="primary" type="submit" form={formId} disabled={busy}>
-            {busy ? adding.asking : adding.submit}
+            {busy ? adding.asking[platform] : adding.submit}
           </Button>
         </>
       }
     >
       <form id={formId} onSubmit={submit} className="flex flex-col gap-4" autoComplete="off">
+        <fieldset>
+          <legend className="text-sm font-medium">{adding.platform}</legend>
+          <div className="flex flex-wrap gap-x-6">
+            {PLATFORMS.map((each) => (
+              <Choice
+                key={each}
+                type="radio"
+                name="platform"
+                label={<PlatformName platform={each} />}
+                checked={platform === each}
+                disabled={busy}
+                onChange={() => {
+                  setPlatform(each);
+                  onTyping();
+                }}
+              />
+            ))}
+          </div>
+        </fieldset>
         <TextField
           label={adding.token}
           type="password"
@@ -86,25 +124,20 @@ function BotForm({
           className="font-mono"
           hint={
             <>
-              {adding.tokenHint}{' '}
-              <a
-                href="https://t.me/BotFather"
-                target="_blank"
-                rel="noreferrer"
-                className="inline-flex items-center gap-1 text-accent underline underline-offset-2"
-              >
-                {adding.botFather}
-                <ExternalLink size={13} aria-hidden />
-              </a>
+              {adding.tokenHint[platform]}{' '}
+              <ExternalLink href={WHERE[platform]}>{adding.where[platform]}</ExternalLink>
             </>
           }
           error={fieldError(error, 'token')}
           value={token}
-          onChange={(event) => setToken(event.target.value)}
+          onChange={(event) => {
+            setToken(event.target.value);
+            onTyping();
+          }}
         />
         <TextField
           label={adding.name}
-          hint={adding.nameHint}
+          hint={adding.nameHint[platform]}
           maxLength={100}
           error={fieldError(error, 'name')}
           value={name}
@@ -137,7 +170,8 @@ function BotForm({
   );
 }
 
-function AddedBot({ bot, onClose }: { bot: Bot; onClose: () => void }) {
+function AddedBot({ bot: added, onClose }: { bot: Bot; onClose: () => void }) {
+  const bot = useBots().data?.find(({ id }) => id === added.id) ?? added;
   return (
     <Dialog
       title={bot.name}
@@ -153,21 +187,17 @@ function AddedBot({ bot, onClose }: { bot: Bot; onClose: () => void }) {
         </>
       }
     >
-      <div role="status" className="flex gap-3">
-        <CircleCheck size={20} aria-hidden className="mt-0.5 shrink-0 text-ok" />
-        <div className="flex flex-col gap-1">
+      <div className="flex flex-col gap-4">
+        <div className="flex flex-wrap items-center justify-between gap-x-4 gap-y-2">
           <p className="font-medium">{adding.this(bot.handle)}</p>
-          <p className="text-ink-2">{bot.desired === 'running' ? adding.starting : adding.stopped}</p>
-          <a
-            href={`https://t.me/${bot.handle}`}
-            target="_blank"
-            rel="noreferrer"
-            className="inline-flex min-h-9 items-center gap-1 self-start text-accent underline underline-offset-2"
-          >
-            {adding.openTelegram}
-            <ExternalLink size={13} aria-hidden />
-          </a>
+          <BotStatusBadge status={bot.status} />
         </div>
+        {bot.reason ? (
+          <p role="alert" className="break-words">
+            <LinkedText>{bot.reason}</LinkedText>
+          </p>
+        ) : null}
+        <BotSetup bot={bot} />
       </div>
     </Dialog>
   );

@@ -6,7 +6,9 @@ import type { ShownBot } from '../../lib/bots';
 import { ago, duration, useNow } from '../../lib/time';
 import { BotStatusBadge } from '../../ui/BotStatusBadge';
 import { DeleteDialog } from '../../ui/DeleteDialog';
+import { LinkedText } from '../../ui/LinkedText';
 import { Menu } from '../../ui/Menu';
+import { PlatformName } from '../../ui/PlatformName';
 import { removing, words } from './strings';
 
 const ICON_PX = 16;
@@ -32,7 +34,10 @@ export function BotRow({ bot }: { bot: ShownBot }) {
           >
             {bot.name}
           </Link>
-          <span className="truncate text-sm text-ink-2">@{bot.handle}</span>
+          <span className="flex min-w-0 flex-wrap gap-x-2 text-sm text-ink-2">
+            <PlatformName platform={bot.platform} />
+            <span className="truncate">@{bot.handle}</span>
+          </span>
         </div>
         <span className="shrink-0 sm:w-28">
           <BotStatusBadge status={bot.status} />
@@ -44,7 +49,11 @@ export function BotRow({ bot }: { bot: ShownBot }) {
           {words.today(bot.messages_today)}
         </span>
       </div>
-      {bot.reason ? <p className="max-w-prose pe-10 text-sm break-words text-ink-2">{bot.reason}</p> : null}
+      {bot.reason ? (
+        <p className="max-w-prose pe-10 text-sm break-words text-ink-2">
+          <LinkedText>{bot.reason}</LinkedText>
+        </p>
+      ) : null}
       {failure ? (
         <p role="alert" className="pe-10 text-sm text-bad">
           {failure.message}

@@ -4,7 +4,7 @@ export const words = {
   title: 'Bots',
   add: 'Add a bot',
   list: 'Your bots',
-  empty: 'No bots yet. Paste a token from BotFather.',
+  empty: 'No bots yet. Paste a token from BotFather or the Discord portal.',
   emptyOther: 'No token at hand? You can ask your docs right here:',
   toKnowledge: 'add a source',
   filter: 'Filter by name',
@@ -32,28 +32,33 @@ export const words = {
 
 export const adding = {
   title: 'Add a bot',
+  platform: 'Where it answers',
   token: 'Token',
-  tokenHint: 'Message BotFather in Telegram, send /newbot, and paste the token it gives you.',
-  botFather: 'Open BotFather',
+  tokenHint: {
+    telegram: 'Message BotFather in Telegram, send /newbot, and paste the token it gives you.',
+    discord:
+      'Create an application in the Discord developer portal. On its Bot page switch on Message Content Intent, choose Reset Token, and paste the token it shows you.',
+  },
+  where: { telegram: 'Open BotFather', discord: 'Open the developer portal' },
   name: 'Name (optional)',
-  nameHint: 'Left empty, the bot keeps the name it has in Telegram.',
+  nameHint: {
+    telegram: 'Left empty, the bot keeps the name it has in Telegram.',
+    discord: 'Left empty, the bot keeps the name it has on Discord.',
+  },
   more: 'Model and prompt',
   model: 'Model (optional)',
   modelHint: 'Left empty, the bot uses the model set up for this Roost, or quotes passages without one.',
   start: 'Start it at once',
   submit: 'Add the bot',
-  asking: 'Asking Telegram…',
+  asking: { telegram: 'Asking Telegram…', discord: 'Asking Discord…' },
   this: (handle: string) => `This is @${handle}.`,
-  starting: 'It is starting. Say hello to it in Telegram.',
-  stopped: 'It is stored and stopped. Start it when you like.',
   open: 'Open the bot',
-  openTelegram: 'Open in Telegram',
   done: 'Done',
 };
 
 export const removing = {
   title: (name: string) => `Delete ${name}?`,
-  what: 'Roost stops the bot and forgets its token and settings. The bot itself stays with BotFather. This cannot be undone.',
+  what: 'Roost stops the bot and forgets its token and settings. The bot itself stays on its platform. This cannot be undone.',
   type: (name: string) => `Type ${name} to confirm`,
   submit: 'Delete the bot',
 };
