@@ -137,6 +137,8 @@ def test_every_answer_of_a_day_is_as_described(house: Installation) -> None:
     day("GET", "/api/knowledge")
     assert len(day("GET", "/api/knowledge/search?q=stop&k=2")["items"]) == 2
     day("GET", "/api/questions/unanswered")
+    for platform in ("telegram", "discord"):
+        day("POST", f"/webhooks/{platform}/{bot}", {"update_id": 1}, 401)
     day("GET", "/api/status")
     day("DELETE", f"/api/sources/{source}", status=204)
     day("DELETE", f"/api/bots/{bot}", status=204)

@@ -227,8 +227,9 @@ class WebhookReceiver(Protocol):
         """Whether the platform itself sent this, and now. Does not wait; may be called from any thread."""
         ...
 
-    async def receive(self, delivery: Delivery) -> Mapping[str, object]:
-        """Stores it, once however often it comes, and returns what to answer. Lives in the bots' loop.
+    async def receive(self, body: bytes) -> Mapping[str, object]:
+        """Stores what was vouched for, once however often it comes, and returns what to answer. Lives in the
+        bots' loop.
 
         Raises InvalidInput for what is not an update, Unavailable when it cannot be stored now.
         """

@@ -25,7 +25,6 @@ from roost.services.ports import (
     POLLED_ELSEWHERE,
     BotConnection,
     BotConnector,
-    Delivery,
     WebhookReceiver,
 )
 from roost.storage.bots import BotStore
@@ -145,16 +144,14 @@ class Supervisor:
             return None
         return connection.receiver
 
-    def hand_over(
-        self, receiver: WebhookReceiver, delivery: Delivery, timeout_s: float
-    ) -> Mapping[str, object]:
+    def hand_over(self, receiver: WebhookReceiver, body: bytes, timeout_s: float) -> Mapping[str, object]:
         """See ports.WebhookReceiver.receive; waits until it is stored. Not from the loop's thread.
 
         Raises Unavailable also when that takes too long: it may be stored all the same.
         """
         if self._loop is None or not self._loop.is_running():
             raise Unavailable("Roost is stopping. Bring it again.", retry_after_s=2)
-        receiving = asyncio.run_coroutine_threadsafe(receiver.receive(delivery), self._loop)
+        receiving = asyncio.run_coroutine_threadsafe(receiver.receive(body), self._loop)
         try:
             return receiving.result(timeout_s)
         except TimeoutError as error:

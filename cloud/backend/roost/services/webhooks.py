@@ -47,7 +47,7 @@ class Webhooks:
                     " Roost set the webhook: switch the bot's transport to polling and back.",
                     code="not_vouched_for",
                 )
-            return self._supervisor.hand_over(receiver, delivery, STORED_WITHIN_S[platform])
+            return self._supervisor.hand_over(receiver, delivery.body(), STORED_WITHIN_S[platform])
         finally:
             self._places.release()
 

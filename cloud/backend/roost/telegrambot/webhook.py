@@ -83,9 +83,9 @@ class TelegramWebhook:
         shown = delivery.header(SECRET_HEADER) or ""
         return hmac.compare_digest(shown.encode(errors="replace"), self._secret)
 
-    async def receive(self, delivery: Delivery) -> Mapping[str, object]:
+    async def receive(self, body: bytes) -> Mapping[str, object]:
         """See ports.WebhookReceiver. What Telegram should not have sent is refused, and stays with it."""
-        await self._take([_read(await asyncio.to_thread(delivery.body))])
+        await self._take([_read(body)])
         return {}
 
     async def unset(self) -> None:
