@@ -4,8 +4,6 @@ import type { Bot } from '../lib/apiTypes';
 import { ExternalLink } from './ExternalLink';
 import { setup as words } from './strings';
 
-export const DISCORD_PORTAL = 'https://discord.com/developers/applications';
-
 /** What is left to do until the bot hears its first message; ticks by itself when live events tell of it. */
 export function BotSetup({ bot }: { bot: Bot }) {
   const heard = bot.last_message_at !== null;
@@ -56,9 +54,6 @@ function TelegramSteps({ bot }: { bot: Bot }) {
 function DiscordSteps({ bot }: { bot: Bot }) {
   return (
     <>
-      <Step>
-        {words.discord.intent} <ExternalLink href={DISCORD_PORTAL}>{words.portal}</ExternalLink>.
-      </Step>
       {bot.invite_url ? (
         <Step hint={words.discord.inviteHint}>
           <ExternalLink href={bot.invite_url}>{words.discord.invite}</ExternalLink>

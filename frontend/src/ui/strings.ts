@@ -37,8 +37,6 @@ export const setup = {
   discord: {
     invite: 'Add the bot to your server',
     inviteHint: 'The link asks for the permissions the bot needs, no more.',
-    intent: 'Message Content Intent must be on, under Privileged Gateway Intents on the Bot page of the',
     say: (handle: string) => `Mention @${handle} in a channel, write to it privately, or use /ask.`,
   },
-  portal: 'Discord developer portal',
 };

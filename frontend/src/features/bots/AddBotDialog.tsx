@@ -4,7 +4,7 @@ import type { Bot, NewBot, Platform } from '../../lib/apiTypes';
 import { useBots } from '../../lib/bots';
 import { fieldError, formError } from '../../lib/formErrors';
 import { usePrompts } from '../../lib/prompts';
-import { BotSetup, DISCORD_PORTAL } from '../../ui/BotSetup';
+import { BotSetup } from '../../ui/BotSetup';
 import { BotStatusBadge } from '../../ui/BotStatusBadge';
 import { Button, buttonLook } from '../../ui/Button';
 import { Choice } from '../../ui/Choice';
@@ -22,7 +22,10 @@ import { adding } from './strings';
 const FIELDS = ['token', 'name', 'model', 'system_prompt'];
 const DEFAULT_PROMPT = 'default';
 const PLATFORMS: readonly Platform[] = ['telegram', 'discord'];
-const WHERE: Record<Platform, string> = { telegram: 'https://t.me/BotFather', discord: DISCORD_PORTAL };
+const WHERE: Record<Platform, string> = {
+  telegram: 'https://t.me/BotFather',
+  discord: 'https://discord.com/developers/applications',
+};
 
 /** Takes a token, has the server ask the platform whose it is, and helps until the first message arrives. */
 export function AddBotDialog({ onClose }: { onClose: () => void }) {

@@ -37,7 +37,7 @@ export const adding = {
   tokenHint: {
     telegram: 'Message BotFather in Telegram, send /newbot, and paste the token it gives you.',
     discord:
-      'Create an application in the Discord developer portal. On its Bot page switch on Message Content Intent, choose Reset Token, and paste the token it shows you.',
+      'Create an application in the Discord developer portal, choose Reset Token on its Bot page, and paste the token it shows you. It needs no privileged intents.',
   },
   where: { telegram: 'Open BotFather', discord: 'Open the developer portal' },
   name: 'Name (optional)',
