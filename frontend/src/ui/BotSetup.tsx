@@ -19,15 +19,24 @@ export function BotSetup({ bot }: { bot: Bot }) {
           <CircleDashed size={18} aria-hidden className="mt-0.5 shrink-0 text-info" />
         )}
         <span>
-          {heard ? words.heard : bot.desired === 'stopped' ? words.stopped : words.waiting}
-          {heard || bot.desired === 'stopped' ? null : (
-            <span className="block text-sm">{words.waitingHint}</span>
-          )}
+          {sentence(bot)}
+          {heard || deaf(bot) ? null : <span className="block text-sm">{words.waitingHint}</span>}
         </span>
       </p>
       <PrivacyMode bot={bot} />
     </div>
   );
+}
+
+/** Whether nothing can arrive as things are. */
+function deaf({ desired, status }: Bot): boolean {
+  return desired === 'stopped' || status === 'crashed';
+}
+
+function sentence(bot: Bot): string {
+  if (bot.last_message_at !== null) return words.heard;
+  if (bot.desired === 'stopped') return words.stopped;
+  return deaf(bot) ? words.crashed : words.waiting;
 }
 
 function Step({ hint, children }: { hint?: ReactNode; children: ReactNode }) {

@@ -10,7 +10,7 @@ export function LinkedText({ children }: { children: string }) {
         href={part}
         target="_blank"
         rel="noopener noreferrer"
-        className="relative break-all text-accent underline underline-offset-2"
+        className="relative wrap-anywhere text-accent underline underline-offset-2"
       >
         {part}
       </a>

@@ -25,6 +25,7 @@ export const setup = {
   waiting: 'Waiting for the first message…',
   waitingHint: 'The tick comes by itself when the message arrives.',
   stopped: 'The bot is stopped. Start it, and it hears what was sent meanwhile.',
+  crashed: 'The bot hears nothing until it runs again.',
   telegram: {
     say: 'Send /start to',
     privacyOn: 'In groups it sees only mentions, replies and commands (privacy mode is on).',
