@@ -42,7 +42,7 @@ def person(user_id: int | str, name: str | None = None, *, bot: bool = False) ->
 
 @dataclass
 class Interaction:
-    """A slash command somebody used."""
+    """A slash command somebody used, or a button somebody pressed: then `message_id` is its message's."""
 
     id: str
     token: str
@@ -55,6 +55,8 @@ class Interaction:
     expired: bool = False
     message_id: str | None = None
     texts: list[str] = field(default_factory=list)
+    told: list[str] = field(default_factory=list)
+    custom_id: str | None = None
 
     def event(self, bot: FakeBot, given: Json) -> Json:
         options = []
@@ -69,8 +71,7 @@ class Interaction:
         return {
             "id": self.id,
             "application_id": bot.application_id,
-            "type": 2,
-            "data": {"id": "1", "name": given["name"], "type": 1, "options": options},
+            "type": 2 if self.custom_id is None else 3,
             "channel_id": self.channel_id,
             "channel": {"id": self.channel_id, "type": 0 if self.in_server else 1},
             "token": self.token,
@@ -78,7 +79,14 @@ class Interaction:
             "locale": "en-US",
             "entitlements": [],
             **place,
+            **self._what(bot, given, options),
         }
+
+    def _what(self, bot: FakeBot, given: Json, options: list[Json]) -> Json:
+        if self.custom_id is None or self.message_id is None:
+            return {"data": {"id": "1", "name": given["name"], "type": 1, "options": options}}
+        data = {"custom_id": self.custom_id, "component_type": 2, "id": 2}
+        return {"data": data, "message": bot.messages[self.message_id]}
 
 
 @dataclass
@@ -315,16 +323,36 @@ class FakeBot:
             return message
         return {**message, "content": "", "attachments": [], "embeds": []}
 
-    def pressed(self, given: Json) -> Interaction:
+    def used(self, given: Json) -> Interaction:
+        """Somebody uses a slash command."""
         in_server = "channel_id" in given
         channel_id = str(given.get("channel_id") or self.private_channel_of(given["user_id"]))
         if in_server:
             self.channels.add(channel_id)
+        return self._interaction(channel_id, str(given["user_id"]), in_server=in_server)
+
+    def pressed(self, given: Json) -> Interaction:
+        """Somebody presses a button that stands under a message, or forges a press."""
+        message = self.messages[given["message_id"]]
+        channel_id = message["channel_id"]
+        in_server = int(channel_id) < 800_000_000_000_000_000
+        interaction = self._interaction(channel_id, str(given["user_id"]), in_server=in_server)
+        interaction.message_id = message["id"]
+        interaction.custom_id = given.get("custom_id")
+        if interaction.custom_id is None:
+            [button] = [
+                each
+                for row in message["components"]
+                for each in row["components"]
+                if given["button"] in (each.get("label"), each.get("emoji", {}).get("name"))
+            ]
+            interaction.custom_id = button["custom_id"]
+        return interaction
+
+    def _interaction(self, channel_id: str, user_id: str, *, in_server: bool) -> Interaction:
         interaction_id = new_snowflake()
         secret = base64.urlsafe_b64encode(f"interaction:{interaction_id}:secret".encode()).decode()
-        interaction = Interaction(
-            interaction_id, secret.rstrip("="), channel_id, str(given["user_id"]), in_server
-        )
+        interaction = Interaction(interaction_id, secret.rstrip("="), channel_id, user_id, in_server)
         self.interactions[interaction.token] = interaction
         return interaction
 
@@ -343,6 +371,16 @@ class FakeBot:
             "edits": self.edits,
             "limited": self.limited,
             "calls": list(self.calls),
+            "messages": [
+                {
+                    "id": each["id"],
+                    "channel_id": each["channel_id"],
+                    "text": each["content"],
+                    "components": each["components"],
+                }
+                for each in self.messages.values()
+                if each["author"]["id"] == self.user["id"]
+            ],
             "sends": [
                 {
                     **send,
@@ -360,6 +398,8 @@ class FakeBot:
                     "ephemeral": each.ephemeral,
                     "message_id": each.message_id,
                     "texts": each.texts,
+                    "told": each.told,
+                    "custom_id": each.custom_id,
                 }
                 for each in self.interactions.values()
             ],

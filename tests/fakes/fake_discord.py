@@ -33,7 +33,8 @@ from tests.fakes.discord_world import (
 )
 
 RECONNECT, INVALID, HELLO, ACK = 7, 9, 10, 11
-DEFERRED = 5
+DEFERRED, DEFERRED_CHANGE = 5, 6
+EPHEMERAL, LOADING = 1 << 6, 1 << 7
 PRIVILEGED = 1 << 1 | 1 << 8 | 1 << 15
 ACKNOWLEDGED_WITHIN_S, ANSWERED_WITHIN_S = 3.0, 900.0
 MESSAGES_A_WINDOW, WINDOW_S = 5, 5.0
@@ -264,15 +265,10 @@ class DiscordApi:
         match operation:
             case "me":
                 return {**bot.user, "verified": True, "email": None, "flags": 0, "locale": "en-US"}
-            case "application":
-                return bot.application
-            case "setApplication":
-                return await self._set_application(bot, body)
-            case "commands":
-                return bot.commands
-            case "putCommands":
-                bot.commands = [{**each, "id": new_snowflake(), "version": new_snowflake()} for each in body]
-                return bot.commands
+            case "application" | "setApplication":
+                return bot.application if operation == "application" else await self._verify(bot, body)
+            case "commands" | "putCommands":
+                return bot.commands if operation == "commands" else _put_commands(bot, body)
             case "typing":
                 bot.channel(path[1], writing=True)
                 bot.typing.append(path[1])
@@ -281,16 +277,17 @@ class DiscordApi:
                 return self._history(bot, path[1], query)
             case "sendMessage":
                 return await self._send(bot, path[1], body)
-            case "editMessage":
-                return await self._edit(bot, path[3], body)
+            case "editMessage" | "deleteMessage":
+                _own_message(bot, path[3])
+                return await self._change_message(bot, operation, path[3], body)
             case "defer":
                 return self._defer(bot, path, body)
-            case "editOriginal" | "followUp":
+            case "editOriginal" | "deleteOriginal" | "followUp":
                 return await self._answer_interaction(bot, operation, path, body)
             case _:
                 raise ApiError(404, 0, "404: Not Found")
 
-    async def _set_application(self, bot: FakeBot, body: Json) -> Json:
+    async def _verify(self, bot: FakeBot, body: Json) -> Json:
         """Tries the address as Discord does: a ping, and one with a signature that is not its own."""
         url = body["interactions_endpoint_url"]
         if url is not None:
@@ -316,13 +313,14 @@ class DiscordApi:
                 answer = await http.post(url, content=body, headers=bot.signed(body, int(time.time())))
         except httpx.HTTPError:
             return 0
-        if answer.status_code == 200 and answer.json()["type"] == DEFERRED:
+        if answer.status_code == 200 and answer.json()["type"] in (DEFERRED, DEFERRED_CHANGE):
             self._defer(bot, ["interactions", interaction.id, interaction.token], answer.json())
         return answer.status_code
 
     def _history(self, bot: FakeBot, channel_id: str, query: dict[str, str]) -> list[Json]:
         bot.channel(channel_id, writing=False)
         found = [each for each in bot.messages.values() if each["channel_id"] == channel_id]
+        found = [each for each in found if not each["flags"] & EPHEMERAL]
         found.sort(key=lambda each: int(each["id"]))
         if "after" in query:
             found = [each for each in found if int(each["id"]) > int(query["after"])]
@@ -336,7 +334,13 @@ class DiscordApi:
         if body.get("enforce_nonce") and nonce in bot.nonces:
             return bot.messages[bot.nonces[nonce]]
         message = bot.new_message(
-            channel_id, bot.user, content, nonce=nonce, flags=body.get("flags", 0), body=body
+            channel_id,
+            bot.user,
+            content,
+            nonce=nonce,
+            flags=body.get("flags", 0),
+            components=_checked_components(body),
+            body=body,
         )
         if nonce is not None:
             bot.nonces[nonce] = message["id"]
@@ -344,14 +348,22 @@ class DiscordApi:
         await bot.dispatch("MESSAGE_CREATE", bot.shown_to_bot(message))
         return message
 
+    async def _change_message(self, bot: FakeBot, operation: str, message_id: str, body: Json) -> Json | None:
+        if operation.startswith("edit"):
+            return await self._edit(bot, message_id, body)
+        bot.messages.pop(message_id, None)
+        return None
+
     async def _edit(self, bot: FakeBot, message_id: str, body: Json) -> Json:
-        message = bot.messages.get(message_id)
-        if message is None:
+        before = bot.messages.get(message_id)
+        if before is None:
             raise ApiError(404, 10008, "Unknown Message")
-        if message["author"]["id"] != bot.user["id"]:
-            raise ApiError(403, 50005, "Cannot edit a message authored by another user")
-        unchanged = message["content"] == _checked(body)
-        message = {**message, "content": _checked(body), "edited_timestamp": _now()}
+        message = {**before, "edited_timestamp": _now()}
+        if "content" in body or not before["content"]:
+            message["content"] = _checked(body)
+        if "components" in body:
+            message["components"] = _checked_components(body)
+        unchanged = all(message[part] == before[part] for part in ("content", "components"))
         bot.messages[message_id] = message
         bot.edits.append(
             {
@@ -372,9 +384,14 @@ class DiscordApi:
             raise ApiError(404, 10062, "Unknown interaction")
         if interaction.deferred_after_s is not None:
             raise ApiError(400, 40060, "Interaction has already been acknowledged.")
+        if body["type"] == DEFERRED_CHANGE and interaction.custom_id is None:
+            raise ApiError(400, 50035, "Invalid Form Body: type")
         interaction.deferred_after_s = age_s
-        interaction.ephemeral = bool(body.get("data", {}).get("flags", 0) & 64)
-        message = bot.new_message(interaction.channel_id, bot.user, "", flags=128, body={})
+        if body["type"] == DEFERRED_CHANGE:
+            return {"interaction": {"id": interaction.id, "type": 3}}
+        interaction.ephemeral = bool(body.get("data", {}).get("flags", 0) & EPHEMERAL)
+        flags = LOADING | (EPHEMERAL if interaction.ephemeral else 0)
+        message = bot.new_message(interaction.channel_id, bot.user, "", flags=flags, body={})
         interaction.message_id = message["id"]
         return {
             "interaction": {
@@ -386,18 +403,25 @@ class DiscordApi:
             }
         }
 
-    async def _answer_interaction(self, bot: FakeBot, operation: str, path: list[str], body: Json) -> Json:
-        interaction = bot.interactions.get(path[2])
-        if interaction is None or interaction.deferred_after_s is None or interaction.message_id is None:
-            raise ApiError(404, 10015, "Unknown Webhook")
-        if interaction.expired or time.time() - interaction.at > ANSWERED_WITHIN_S:
-            raise ApiError(401, 50027, "Invalid Webhook Token")
-        if operation == "editOriginal":
-            message = await self._edit(bot, interaction.message_id, body)
-            interaction.texts[:1] = [message["content"]]
-            return message
-        message = bot.new_message(interaction.channel_id, bot.user, _checked(body), body=body)
-        interaction.texts.append(message["content"])
+    async def _answer_interaction(
+        self, bot: FakeBot, operation: str, path: list[str], body: Json
+    ) -> Json | None:
+        interaction = _answerable(bot, path)
+        if operation != "followUp":
+            assert interaction.message_id is not None
+            changed = await self._change_message(bot, operation, interaction.message_id, body)
+            interaction.texts[:1] = [changed["content"]] if changed else []
+            return changed
+        flags = body.get("flags", 0)
+        message = bot.new_message(
+            interaction.channel_id,
+            bot.user,
+            _checked(body),
+            flags=flags,
+            components=_checked_components(body),
+            body=body,
+        )
+        (interaction.told if flags & EPHEMERAL else interaction.texts).append(message["content"])
         return message
 
     # Control
@@ -451,8 +475,8 @@ class DiscordApi:
                 message = bot.messages.pop(given["message_id"])
                 gone = {"id": message["id"], "channel_id": message["channel_id"], "guild_id": bot.guild_id}
                 await bot.dispatch("MESSAGE_DELETE", gone)
-            case "slash":
-                interaction = bot.pressed(given)
+            case "slash" | "press":
+                interaction = bot.used(given) if operation == "slash" else bot.pressed(given)
                 if bot.interactions_url is not None:
                     status = await self._bring(bot, bot.interactions_url, interaction, given)
                     return {"id": interaction.id, "status": status}
@@ -523,6 +547,20 @@ class DiscordControl:
         """Somebody uses a slash command; in a server's channel when `channel_id` is given."""
         given = {"token": token, "name": name, "user_id": user_id, "question": question, **more}
         return str(self.control("slash", **given)["id"])
+
+    def press(self, token: str, message_id: str, user_id: int, button: str = "", **more: Any) -> str:
+        """Somebody presses the button with that label or emoji; or a forged one, with `custom_id`."""
+        given = {"token": token, "message_id": message_id, "user_id": user_id, "button": button, **more}
+        return str(self.control("press", **given)["id"])
+
+    def buttons(self, token: str, message_id: str) -> list[str]:
+        """What stands on the buttons under a message of the bot."""
+        [message] = [each for each in self.state(token)["messages"] if each["id"] == message_id]
+        return [
+            " ".join(filter(None, (button.get("emoji", {}).get("name"), button.get("label"))))
+            for row in message["components"]
+            for button in row["components"]
+        ]
 
     def fault(self, kind: str, operation: str = "*", token: str = "*", n: int = 1, **more: Any) -> None:
         self.control("fault", kind=kind, operation=operation, token=token, n=n, **more)
@@ -653,31 +691,65 @@ async def start_server(port: int, heartbeat_ms: int = 41_250) -> tuple[web.AppRu
     return runner, api.port
 
 
+def _put_commands(bot: FakeBot, body: list[Json]) -> list[Json]:
+    bot.commands = [{**each, "id": new_snowflake(), "version": new_snowflake()} for each in body]
+    return bot.commands
+
+
 def _operation(method: str, path: list[str]) -> str:
     """A short name for what is asked."""
     match (method, path):
         case ("GET", ["users", "@me"]):
             return "me"
-        case ("PATCH", ["applications", "@me"]):
-            return "setApplication"
-        case ("GET", ["applications" | "oauth2", *_, "@me"]):
-            return "application"
+        case ("GET" | "PATCH", ["applications" | "oauth2", *_, "@me"]):
+            return "application" if method == "GET" else "setApplication"
         case (_, ["applications", _, "commands"]):
             return "putCommands" if method == "PUT" else "commands"
         case ("POST", ["channels", _, "typing"]):
             return "typing"
         case (_, ["channels", _, "messages"]):
             return "sendMessage" if method == "POST" else "history"
-        case ("PATCH", ["channels", _, "messages", _]):
-            return "editMessage"
+        case (_, ["channels", _, "messages", _]):
+            return "editMessage" if method == "PATCH" else "deleteMessage"
         case ("POST", ["interactions", _, _, "callback"]):
             return "defer"
-        case ("PATCH", ["webhooks", _, _, "messages", "@original"]):
-            return "editOriginal"
+        case (_, ["webhooks", _, _, "messages", "@original"]):
+            return "editOriginal" if method == "PATCH" else "deleteOriginal"
         case ("POST", ["webhooks", _, _]):
             return "followUp"
         case _:
             return "unknown"
+
+
+def _own_message(bot: FakeBot, message_id: str) -> None:
+    """Raises what Discord answers when a message is not the bot's to change: one that only its reader sees is
+    unknown outside of its interaction.
+    """
+    message = bot.messages.get(message_id)
+    if message is None or message["flags"] & EPHEMERAL:
+        raise ApiError(404, 10008, "Unknown Message")
+    if message["author"]["id"] != bot.user["id"]:
+        raise ApiError(403, 50005, "Cannot edit a message authored by another user")
+
+
+def _answerable(bot: FakeBot, path: list[str]) -> Interaction:
+    interaction = bot.interactions.get(path[2])
+    if interaction is None or interaction.deferred_after_s is None or interaction.message_id is None:
+        raise ApiError(404, 10015, "Unknown Webhook")
+    if interaction.expired or time.time() - interaction.at > ANSWERED_WITHIN_S:
+        raise ApiError(401, 50027, "Invalid Webhook Token")
+    return interaction
+
+
+def _checked_components(body: Json) -> list[Json]:
+    rows: list[Json] = body.get("components") or []
+    buttons = [button for row in rows for button in row["components"]]
+    ids = [button["custom_id"] for button in buttons]
+    fits = all(row["type"] == 1 and 1 <= len(row["components"]) <= 5 for row in rows) and len(rows) <= 5
+    named = all(button.get("label") or button.get("emoji") for button in buttons)
+    if not fits or not named or len(set(ids)) < len(ids) or not all(0 < len(each) <= 100 for each in ids):
+        raise ApiError(400, 50035, "Invalid Form Body: components")
+    return rows
 
 
 def _checked(body: Json) -> str:

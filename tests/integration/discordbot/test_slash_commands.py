@@ -36,7 +36,13 @@ def test_the_commands_are_offered_once_and_again_only_when_they_changed(
     with discord_house(tmp_path, discord.url) as house:
         house.add_bot(1)
         wait_until(lambda: calls(discord, "putCommands") == 1)
-    assert [each["name"] for each in discord.state(TOKEN)["commands"]] == ["ask", "clear", "stats", "help"]
+    assert [each["name"] for each in discord.state(TOKEN)["commands"]] == [
+        "ask",
+        "clear",
+        "stats",
+        "forget",
+        "help",
+    ]
     with discord_house(tmp_path, discord.url):
         wait_until(lambda: calls(discord, "commands") == 2)
     assert calls(discord, "putCommands") == 1

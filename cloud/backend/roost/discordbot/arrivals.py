@@ -8,25 +8,28 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
+from weakref import WeakValueDictionary
 
 from roost.clock import Clock
 from roost.discordbot.client import PostRefused
 from roost.discordbot.events import (
     Incoming,
+    Press,
     last_messages,
     mark_of,
     moment_of,
     read_interaction,
     read_message,
+    read_press,
     snowflake,
     snowflake_at,
 )
-from roost.discordbot.posts import DEFERRED_ANSWER, EPHEMERAL, HISTORY_PAGE, Posts
+from roost.discordbot.posts import DEFERRED_ANSWER, DEFERRED_CHANGE, EPHEMERAL, HISTORY_PAGE, Posts
 from roost.discordbot.storage_calls import StorageCalls
 from roost.domain.backoff import Backoff
 from roost.errors import RemoteError, RemoteRejected, RemoteUnreachable, RoostError
@@ -34,7 +37,9 @@ from roost.services.chat_queues import ChatQueues
 from roost.services.gateway_inbox import GatewayInbox
 from roost.services.inbox import Inbox
 from roost.storage.gateway import ChannelMark
-from roost.storage.inbox import InboxEntry
+from roost.storage.inbox import InboxEntry, Update
+
+T = TypeVar("T")
 
 MISSED_AT_MOST = timedelta(hours=24)
 """Older questions are history: nobody waits for them any more."""
@@ -94,6 +99,7 @@ class Arrivals:
         self._caught_up = True
         self._catching_up: asyncio.Task[None] | None = None
         self._storing: asyncio.Task[None] | None = None
+        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     def start(self) -> None:
         if self._storing is None:
@@ -129,30 +135,30 @@ class Arrivals:
             self._waiting.put_nowait((mark, read_message(message, self._own_id)))
 
     def on_interaction(self, interaction: dict[str, Any]) -> None:
-        read = read_interaction(interaction)
-        if read is not None:
-            self._queues.spawn(self._take_interaction(*read))
+        if used := read_interaction(interaction):
+            self._queues.spawn(self._take_command(*used))
+        elif pressed := read_press(interaction):
+            self._queues.spawn(self._take_press(*pressed))
 
     async def take_brought(self, interaction: dict[str, Any]) -> dict[str, object] | None:
-        """Stores a slash command that Discord brought by itself; what to answer it: wait. None for any other
-        interaction. Raises Unavailable when it cannot be stored.
+        """Stores a slash command or a press that Discord brought by itself; what to answer it: wait. None for
+        any other interaction. Raises Unavailable when it cannot be stored.
         """
-        read = read_interaction(interaction)
+        read = read_interaction(interaction) or read_press(interaction)
         if read is None:
             return None
-        incoming, token = read
-        expires_at = moment_of(incoming.id) + INTERACTION_LASTS
-        entries = await self._storage.run(
-            self._gateway_inbox.receive_interaction, self._bot_id, incoming.to_update(), token, expires_at
-        )
+        event, token = read
+        entries = await self._storage.run(self._receive_interaction(event.to_update(), token))
         if entries:
-            self._queues.spawn(self._put_once_deferred(entries))
-        return {"type": DEFERRED_ANSWER, "data": {"flags": EPHEMERAL if self._quiet(incoming) else 0}}
+            self._queues.spawn(self._put_once_deferred(entries, said=isinstance(event, Incoming)))
+        if isinstance(event, Press):
+            return {"type": DEFERRED_CHANGE}
+        return {"type": DEFERRED_ANSWER, "data": {"flags": EPHEMERAL if self._quiet(event) else 0}}
 
-    async def _put_once_deferred(self, entries: list[InboxEntry]) -> None:
+    async def _put_once_deferred(self, entries: list[InboxEntry], *, said: bool) -> None:
         """An answer that overtakes its deferral is refused."""
         await asyncio.sleep(DEFERRAL_ARRIVES_S)
-        self._put(entries)
+        self._put(entries, said=said)
 
     async def remember_seen(self) -> None:
         """Stores how far the channels are seen, where no message has done so."""
@@ -180,38 +186,49 @@ class Arrivals:
                 receive = partial(self._gateway_inbox.receive, self._bot_id, updates, marks)
                 self._put(await self._until_stored(receive))
 
-    async def _take_interaction(self, incoming: Incoming, token: str) -> None:
+    async def _take_command(self, incoming: Incoming, token: str) -> None:
         """Tells the person within three seconds that an answer is coming; stores the question meanwhile."""
-        deferring = asyncio.ensure_future(self._defer(incoming, token))
-        expires_at = moment_of(incoming.id) + INTERACTION_LASTS
-        entries = await self._until_stored(
-            partial(
-                self._gateway_inbox.receive_interaction, self._bot_id, incoming.to_update(), token, expires_at
-            )
-        )
+        defer = partial(self._posts.defer, incoming.id, token, ephemeral=self._quiet(incoming))
+        deferring = asyncio.ensure_future(self._acknowledged(defer, "A command"))
+        entries = await self._until_stored(self._receive_interaction(incoming.to_update(), token))
         message_id = await deferring
-        for entry in entries:
-            if message_id is not None:
-                await self._storage.run(self._inbox.set_stream_message, self._bot_id, incoming.id, message_id)
-            self._queues.put(replace(entry, stream_message_id=message_id))
+        if entries and message_id is not None:
+            await self._storage.run(self._inbox.set_stream_message, self._bot_id, incoming.id, message_id)
+        self._put([replace(entry, stream_message_id=message_id) for entry in entries])
 
-    def _put(self, entries: list[InboxEntry]) -> None:
+    async def _take_press(self, press: Press, token: str) -> None:
+        """Tells the person within three seconds that the press arrived, and keeps their presses in order:
+        the last one counts.
+        """
+        defer = partial(self._posts.defer_change, press.id, token)
+        deferring = asyncio.ensure_future(self._acknowledged(defer, "A button"))
+        update = press.to_update()
+        async with self._turns.setdefault(update.chat_key, asyncio.Lock()):
+            entries = await self._until_stored(self._receive_interaction(update, token))
+            await deferring
+            self._put(entries, said=False)
+
+    def _receive_interaction(self, update: Update, token: str) -> Callable[[], list[InboxEntry]]:
+        expires_at = moment_of(update.update_id) + INTERACTION_LASTS
+        return partial(self._gateway_inbox.receive_interaction, self._bot_id, update, token, expires_at)
+
+    def _put(self, entries: list[InboxEntry], *, said: bool = True) -> None:
         for entry in entries:
             self._queues.put(entry)
-        if entries:
+        if entries and said:
             self._arrived()
 
-    async def _defer(self, incoming: Incoming, token: str) -> int | None:
+    async def _acknowledged(self, defer: Callable[[], Awaitable[T | None]], what: str) -> T | None:
         for wait_s in DEFER_AGAIN_AFTER_S:
             await asyncio.sleep(wait_s)
             try:
-                return await self._posts.defer(incoming.id, token, ephemeral=self._quiet(incoming))
+                return await defer()
             except RemoteUnreachable:
                 continue
             except RemoteError as error:
-                self._note("warning", f"A command could not be acknowledged: {error.message}")
+                self._note("warning", f"{what} could not be acknowledged: {error.message}")
                 return None
-        self._note("warning", "A command could not be acknowledged in time: Discord did not answer.")
+        self._note("warning", f"{what} could not be acknowledged in time: Discord did not answer.")
         return None
 
     async def _until_stored(self, call: Callable[[], list[InboxEntry]]) -> list[InboxEntry]:

@@ -11,28 +11,30 @@ from dataclasses import dataclass, replace
 from roost.clock import Clock
 from roost.discordbot import wording
 from roost.discordbot.arrivals import Arrivals
+from roost.discordbot.buttons import Components, confirm_buttons, thumb_buttons
 from roost.discordbot.client import DiscordClient, translate
 from roost.discordbot.commands import offer_commands
 from roost.discordbot.delivery import Delivery, Place
-from roost.discordbot.events import PLATFORM, Incoming
-from roost.discordbot.formatting import answer_parts, parts, to_payload
+from roost.discordbot.events import PLATFORM, Incoming, Press, read_stored
+from roost.discordbot.formatting import answer_parts, parts, to_payloads
 from roost.discordbot.gateway import Gateway, IdentifyPacing
 from roost.discordbot.growing_message import GrowingMessage
 from roost.discordbot.interactions import DiscordInteractions
 from roost.discordbot.posts import Posts
+from roost.discordbot.presses import Presses
 from roost.discordbot.storage_calls import StorageCalls
 from roost.domain import chat_wording
 from roost.domain.answers import Question
 from roost.domain.bots import BotCredentials, Transport
 from roost.domain.chat_commands import parse_command
-from roost.errors import RemoteError, RemoteRejected, RemoteUnreachable, RoostError
+from roost.errors import NotFound, RemoteError, RemoteRejected, RemoteUnreachable, RoostError
 from roost.services.answer_stream import begin_answering
 from roost.services.bot_services import BotServices
 from roost.services.chat_pacing import ChatPacing
 from roost.services.chat_queues import ChatQueues
 from roost.services.gateway_inbox import GatewayInbox
 from roost.services.ports import WebhookReceiver
-from roost.storage.inbox import InboxEntry, Reply
+from roost.storage.inbox import FORGOTTEN, InboxEntry, Reply
 
 log = logging.getLogger("roost.discordbot")
 
@@ -43,7 +45,7 @@ GROWTH_PER_CHANNEL_S = 1.5
 READY_WITHIN_S = 30.0
 CLOSE_WITHIN_S = 0.4
 LAST_SENDS_S = 0.8
-QUIET_COMMANDS = frozenset(("clear", "stats", "help"))
+QUIET_COMMANDS = frozenset(("clear", "stats", "forget", "help"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +111,9 @@ class DiscordConnection:
             self._interactions = DiscordInteractions(
                 self._posts, address.interactions_url, self._arrivals.take_brought, clock, chance
             )
+        self._presses = Presses(
+            self._bot_id, int(credentials.bot.platform_bot_id), services, storage, self._posts
+        )
         self._growth_pacing = ChatPacing(GROWTH_PER_CHANNEL_S, clock.monotonic_s)
         self._answering = asyncio.Semaphore(ANSWERS_AT_ONCE)
         self._typing = asyncio.Semaphore(TYPING_CALLS_AT_ONCE)
@@ -238,15 +243,27 @@ class DiscordConnection:
             self._note("warning", f"The slash commands could not be set: {error.message}")
 
     async def _handle(self, entry: InboxEntry, apologise: bool) -> None:
-        incoming = Incoming.from_payload(entry.update.payload)
-        place = Place(incoming, int(self._credentials.bot.platform_bot_id), None, entry.stream_message_id)
-        if incoming.command is not None:
-            place.token = await self._storage.run(
-                self._gateway_inbox.interaction_token, self._bot_id, incoming.id
-            )
+        event = read_stored(entry.update.payload)
+        if isinstance(event, Press):
+            await self._presses.handle(event, await self._token_of(event.id))
+            return
+        place = Place(event, int(self._credentials.bot.platform_bot_id), None, entry.stream_message_id)
+        if event.command is not None:
+            place.token = await self._token_of(event.id)
+        try:
+            await self._handle_said(entry, place, apologise)
+        except NotFound as error:
+            if error.code == FORGOTTEN:
+                await self._delivery.take_back(place)
+            raise
+
+    async def _token_of(self, interaction_id: int) -> str | None:
+        return await self._storage.run(self._gateway_inbox.interaction_token, self._bot_id, interaction_id)
+
+    async def _handle_said(self, entry: InboxEntry, place: Place, apologise: bool) -> None:
         if entry.answered:
             await self._delivery.send_again(entry, place)
-        elif not self._is_allowed(incoming):
+        elif not self._is_allowed(place.incoming):
             await self._turn_away(entry, place)
         elif apologise:
             await self._say(entry, place, chat_wording.FAILED)
@@ -303,14 +320,19 @@ class DiscordConnection:
             case "clear":
                 await self._storage.run(self._inbox.clear_context, self._bot_id, incoming.chat_key)
                 await self._say(entry, place, chat_wording.CLEARED)
+            case "forget":
+                await self._say(entry, place, wording.FORGET, confirm_buttons(incoming.person_id))
             case "stats":
                 stats = await self._storage.run(self._inbox.stats, self._bot_id, incoming.chat_key)
-                await self._say(entry, place, wording.stats_text(stats, _number_of(incoming)))
+                use = await self._storage.run(self._services.spending.today, incoming.person, self._bot_id)
+                await self._say(entry, place, wording.stats_text(stats, use, _number_of(incoming)))
             case _:
                 await self._say(entry, place, chat_wording.UNKNOWN_COMMAND)
 
-    async def _say(self, entry: InboxEntry, place: Place, markdown: str) -> None:
-        payloads = [to_payload(part) for part in parts(markdown)]
+    async def _say(
+        self, entry: InboxEntry, place: Place, markdown: str, components: Components | None = None
+    ) -> None:
+        payloads = to_payloads(parts(markdown), components)
         await self._storage.run(self._inbox.record_notice, self._bot_id, entry, payloads, opened=True)
         await self._delivery.send(entry, place, _fresh(payloads))
 
@@ -340,7 +362,8 @@ class DiscordConnection:
                 )
         finally:
             answered.set()
-        payloads = [to_payload(part) for part in answer_parts(answer)]
+        answer_id = self._inbox.new_answer_id()
+        payloads = to_payloads(answer_parts(answer), thumb_buttons(answer_id))
         await self._storage.run(
             self._inbox.record_answer,
             self._bot_id,
@@ -350,6 +373,7 @@ class DiscordConnection:
             answer,
             payloads,
             opened=True,
+            answer_id=answer_id,
         )
         took_s = self._clock.monotonic_s() - began_s
         self._note(

@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from roost.discordbot.buttons import Components
 from roost.discordbot.client import UNKNOWN_MESSAGE, InteractionExpired, PostRefused
 from roost.discordbot.events import Incoming
 from roost.discordbot.formatting import from_payload
@@ -74,7 +75,7 @@ class Delivery:
         if begun and place.token is None and place.message_id is None:
             there = await self._said_since(place)
             for reply in begun:
-                content = from_payload(reply.payload).strip()
+                content = from_payload(reply.payload)[0].strip()
                 if any(said == content or said.endswith("\n" + content) for said in there):
                     last = reply is replies[-1]
                     await self._storage.run(
@@ -114,6 +115,16 @@ class Delivery:
                 await self._storage.run(self._inbox.drop, self._bot_id, update_id, error.message)
                 return
 
+    async def take_back(self, place: Place) -> None:
+        """Removes what is shown of an answer for somebody who has had their record deleted."""
+        try:
+            if place.token is not None:
+                await self._posts.delete_original(place.application_id, place.token)
+            elif place.message_id is not None:
+                await self._posts.delete(place.channel_id, place.message_id)
+        except RemoteError as error:
+            self._note("debug", f"A half shown answer stays: {error.message}")
+
     async def finish(self, timeout_s: float) -> None:
         """Lets the sends that are on their way arrive, for so long."""
         if self._in_flight:
@@ -126,29 +137,29 @@ class Delivery:
         digest = hashlib.sha256(f"{self._bot_id}/{update_id}/{part}".encode()).digest()
         return base64.urlsafe_b64encode(digest)[:24].decode()
 
-    async def post(self, place: Place, content: str, part: int) -> Post:
+    async def post(self, place: Place, content: str, part: int, components: Components | None = None) -> Post:
         """One message of an answer, wherever it can stand: the interaction's own, the one that grew, or a new
         one. Raises what Posts raises.
         """
         if place.token is not None:
             try:
                 if part:
-                    return await self._posts.follow_up(place.application_id, place.token, content)
-                post = await self._posts.edit_original(place.application_id, place.token, content)
+                    return await self._posts.follow_up(place.application_id, place.token, content, components)
+                post = await self._posts.edit_original(place.application_id, place.token, content, components)
                 place.message_id = post.id
                 return post
             except InteractionExpired:
                 place.token = None
         if part == 0 and place.message_id is not None:
             try:
-                return await self._posts.edit(place.channel_id, place.message_id, content)
+                return await self._posts.edit(place.channel_id, place.message_id, content, components)
             except PostRefused as error:
                 if error.code != UNKNOWN_MESSAGE and place.incoming.command is None:
                     raise
                 place.message_id = None
-        return await self._send_new(place, content, part)
+        return await self._send_new(place, content, part, components)
 
-    async def _send_new(self, place: Place, content: str, part: int) -> Post:
+    async def _send_new(self, place: Place, content: str, part: int, components: Components | None) -> Post:
         incoming = place.incoming
         answering = incoming.id if part == 0 and incoming.command is None and not incoming.private else None
         pinging = incoming.person_id if part == 0 and incoming.command is not None else None
@@ -157,13 +168,13 @@ class Delivery:
             addressed = content
         nonce = self.nonce(incoming.id, part)
         post = await self._posts.send(
-            place.channel_id, addressed, nonce, answering=answering, pinging=pinging
+            place.channel_id, addressed, nonce, components, answering=answering, pinging=pinging
         )
         if part == 0:
             place.message_id = post.id
-        if post.content.strip() != addressed.strip():
+        if post.content.strip() != addressed.strip() or post.has_buttons != bool(components):
             # The nonce was known: this is what was shown before a kill, and it has grown since.
-            return await self._posts.edit(place.channel_id, post.id, addressed)
+            return await self._posts.edit(place.channel_id, post.id, addressed, components)
         return post
 
     def _sent(self, sending: asyncio.Task[None]) -> None:
@@ -175,10 +186,11 @@ class Delivery:
     async def _send_and_mark(self, update_id: int, place: Place, reply: Reply, *, last: bool) -> None:
         if not reply.opened:
             await self._storage.run(self._inbox.open_reply, self._bot_id, update_id, reply.part)
+        content, components = from_payload(reply.payload)
         failures = 0
         while True:
             try:
-                await self.post(place, from_payload(reply.payload), reply.part)
+                await self.post(place, content, reply.part, components)
                 break
             except RemoteUnreachable as error:
                 failures += 1

@@ -18,8 +18,9 @@ from roost.storage.inbox import Update
 PLATFORM = "discord"
 DISCORD_EPOCH_MS = 1_420_070_400_000
 PLAIN_MESSAGE, REPLY = 0, 19
-SLASH_COMMAND = 2
+SLASH_COMMAND, PRESSED_BUTTON = 2, 3
 TEXT_OPTION = 3
+CUSTOM_ID_LIMIT = 100
 _UNSTORABLE = re.compile(r"[\0\ud800-\udfff]")
 _MENTION = re.compile(r"<@!?(\d{1,20})>")
 
@@ -63,6 +64,33 @@ class Incoming:
     @classmethod
     def from_payload(cls, payload: str) -> Incoming:
         return cls(**json.loads(payload))
+
+
+@dataclass(frozen=True, slots=True)
+class Press:
+    """Somebody pressed a button under a message of the bot, which may be old. All ids are snowflakes."""
+
+    id: int
+    channel_id: int
+    message_id: int
+    person_id: int
+    custom_id: str
+
+    @property
+    def person(self) -> str:
+        """As Incoming's."""
+        return f"{PLATFORM}:{self.person_id}"
+
+    def to_update(self) -> Update:
+        """In a line of its own for each person: a press waits for no answer in the making."""
+        payload = json.dumps({"press": asdict(self)}, ensure_ascii=False)
+        return Update(self.id, f"press:{self.person_id}", payload, person=self.person)
+
+
+def read_stored(payload: str) -> Incoming | Press:
+    """What `to_update` wrote."""
+    stored = json.loads(payload)
+    return Press(**stored["press"]) if "press" in stored else Incoming.from_payload(payload)
 
 
 def snowflake(value: object) -> int | None:
@@ -124,8 +152,7 @@ def read_interaction(interaction: Mapping[str, Any]) -> tuple[Incoming, str] | N
     """A slash command and the token it is answered with; None for every other interaction."""
     data, token = _mapping(interaction.get("data")), interaction.get("token")
     interaction_id, channel_id = snowflake(interaction.get("id")), snowflake(interaction.get("channel_id"))
-    person = _mapping(interaction.get("user") or _mapping(interaction.get("member")).get("user"))
-    person_id, name = snowflake(person.get("id")), data.get("name")
+    person_id, name = _person_of(interaction), data.get("name")
     if interaction.get("type") != SLASH_COMMAND or interaction_id is None or channel_id is None:
         return None
     if person_id is None or not isinstance(name, str) or not isinstance(token, str):
@@ -146,6 +173,24 @@ def read_interaction(interaction: Mapping[str, Any]) -> tuple[Incoming, str] | N
     return incoming, token
 
 
+def read_press(interaction: Mapping[str, Any]) -> tuple[Press, str] | None:
+    """A press of a button and the token it is answered with; None for every other interaction."""
+    token, custom_id = interaction.get("token"), _mapping(interaction.get("data")).get("custom_id")
+    ids = (
+        snowflake(interaction.get("id")),
+        snowflake(interaction.get("channel_id")),
+        snowflake(_mapping(interaction.get("message")).get("id")),
+        _person_of(interaction),
+    )
+    if interaction.get("type") != PRESSED_BUTTON or not isinstance(token, str):
+        return None
+    interaction_id, channel_id, message_id, person_id = ids
+    if interaction_id is None or channel_id is None or message_id is None or person_id is None:
+        return None
+    known = _storable(custom_id)[:CUSTOM_ID_LIMIT] if isinstance(custom_id, str) else ""
+    return Press(interaction_id, channel_id, message_id, person_id, known), token
+
+
 def last_messages(guild: Mapping[str, Any]) -> dict[int, int]:
     """The last message of each of a server's channels and threads, as far as Discord says."""
     found = {}
@@ -155,6 +200,12 @@ def last_messages(guild: Mapping[str, Any]) -> dict[int, int]:
         if channel_id is not None and message_id is not None:
             found[channel_id] = message_id
     return found
+
+
+def _person_of(interaction: Mapping[str, Any]) -> int | None:
+    """Who began an interaction: in a server a member, privately a user."""
+    person = _mapping(interaction.get("user") or _mapping(interaction.get("member")).get("user"))
+    return snowflake(person.get("id"))
 
 
 def _typed(content: str, own_id: int, names: Mapping[int, str]) -> str:

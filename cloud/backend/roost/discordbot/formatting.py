@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Sequence
 from urllib.parse import urlsplit
 
+from roost.discordbot.buttons import Components
 from roost.domain.answers import Answer, Citation
 from roost.domain.message_splitting import split_markdown, utf16_length
 
@@ -87,12 +88,22 @@ def to_discord(markdown: str, citations: Sequence[Citation] = (), *, numbers_lin
     return "\n".join(lines).strip("\n")
 
 
-def to_payload(content: str) -> str:
-    return json.dumps({"content": content}, ensure_ascii=False)
+def to_payloads(contents: Sequence[str], components: Components | None = None) -> list[str]:
+    """Messages in order, as they are stored until they are sent. The components stand under the last."""
+    last = len(contents) - 1
+    return [
+        json.dumps(
+            {"content": content, **({"components": components} if components and part == last else {})},
+            ensure_ascii=False,
+        )
+        for part, content in enumerate(contents)
+    ]
 
 
-def from_payload(payload: str) -> str:
-    return str(json.loads(payload)["content"])
+def from_payload(payload: str) -> tuple[str, Components | None]:
+    """A message's content and components."""
+    stored = json.loads(payload)
+    return str(stored["content"]), stored.get("components")
 
 
 class _Links:

@@ -1,4 +1,4 @@
-"""Discord bringing a bot's slash commands to Roost. Messages come over the gateway in any case.
+"""Discord bringing a bot's slash commands and presses to Roost. Messages come over the gateway in any case.
 
 What Discord does not bring comes over the gateway too: so where it refuses the address, nothing is lost.
 
@@ -38,7 +38,7 @@ class DiscordInteractions:
     """Implements services.ports.WebhookReceiver. Lives in the loop of all bots; `vouches_for` anywhere.
 
     `address` is where Discord is to bring interactions, None where nobody can be reached. `take` stores one
-    and returns what to answer, None for one that is no slash command. `trouble` says, for people, why they
+    and returns what to answer, None for one that is neither. `trouble` says, for people, why they
     come over the gateway.
     """
 
@@ -75,7 +75,7 @@ class DiscordInteractions:
         return True
 
     async def receive(self, body: bytes) -> Mapping[str, object]:
-        """See ports.WebhookReceiver. A slash command is deferred at once."""
+        """See ports.WebhookReceiver. What is stored is deferred at once."""
         interaction = _read(body)
         if interaction.get("type") == PING:
             return {"type": PONG}

@@ -14,15 +14,17 @@ import aiohttp
 import discord
 from discord.http import Route
 
+from roost.discordbot.buttons import Components
 from roost.discordbot.client import ALREADY_ACKNOWLEDGED, DiscordClient, PostRefused, translate
 from roost.errors import RemoteUnreachable
 
 SUPPRESS_EMBEDS, EPHEMERAL = 1 << 2, 1 << 6
-DEFERRED_ANSWER = 5
+DEFERRED_ANSWER, DEFERRED_CHANGE = 5, 6
 HISTORY_PAGE = 100
 _INTERACTION = "/interactions/{webhook_id}/{webhook_token}/callback"
 _FOLLOW_UP = "/webhooks/{webhook_id}/{webhook_token}"
 _APPLICATION = "/applications/@me"
+_ORIGINAL = _FOLLOW_UP + "/messages/@original"
 _COMMANDS = "/applications/{webhook_id}/commands"
 
 Json = dict[str, Any]
@@ -34,6 +36,7 @@ class Post:
 
     id: int
     content: str
+    has_buttons: bool
 
 
 class Posts:
@@ -43,10 +46,17 @@ class Posts:
         self.client = client
 
     async def send(
-        self, channel_id: int, content: str, nonce: str, *, answering: int | None, pinging: int | None
+        self,
+        channel_id: int,
+        content: str,
+        nonce: str,
+        components: Components | None = None,
+        *,
+        answering: int | None,
+        pinging: int | None,
     ) -> Post:
-        """A message; the same nonce again gives the first one for some minutes. `answering` is the message
-        it replies to, `pinging` the person it may notify.
+        """A message; the same nonce again gives the first one for some minutes. `components` are its
+        buttons, `answering` is the message it replies to, `pinging` the person it may notify.
         """
         body: Json = {
             "content": content,
@@ -59,20 +69,35 @@ class Posts:
                 "replied_user": answering is not None,
             },
         }
+        if components is not None:
+            body["components"] = components
         if answering is not None:
             body["message_reference"] = {"message_id": str(answering), "fail_if_not_exists": False}
         return _post(
             await self._call(Route("POST", "/channels/{channel_id}/messages", channel_id=channel_id), body)
         )
 
-    async def edit(self, channel_id: int, message_id: int, content: str) -> Post:
+    async def edit(
+        self, channel_id: int, message_id: int, content: str | None, components: Components | None = None
+    ) -> Post:
+        """What is None stays as it is."""
         route = Route(
             "PATCH",
             "/channels/{channel_id}/messages/{message_id}",
             channel_id=channel_id,
             message_id=message_id,
         )
-        return _post(await self._call(route, _text(content)))
+        return _post(await self._call(route, _changed(content, components)))
+
+    async def delete(self, channel_id: int, message_id: int) -> None:
+        await self._call(
+            Route(
+                "DELETE",
+                "/channels/{channel_id}/messages/{message_id}",
+                channel_id=channel_id,
+                message_id=message_id,
+            )
+        )
 
     async def show_typing(self, channel_id: int) -> None:
         await self._call(Route("POST", "/channels/{channel_id}/typing", channel_id=channel_id))
@@ -99,16 +124,41 @@ class Posts:
         message_id = _nested(answer, "interaction", "response_message_id")
         return int(message_id) if message_id is not None else None
 
-    async def edit_original(self, application_id: int, token: str, content: str) -> Post:
-        """Puts the text into the message that stands for the deferred answer."""
-        route = Route(
-            "PATCH", _FOLLOW_UP + "/messages/@original", webhook_id=application_id, webhook_token=token
-        )
-        return _post(await self._call(route, _text(content)))
+    async def defer_change(self, interaction_id: int, token: str) -> None:
+        """Tells whoever pressed a button that it arrived. Repeating it does no harm."""
+        route = Route("POST", _INTERACTION, webhook_id=interaction_id, webhook_token=token)
+        try:
+            await self._call(route, {"type": DEFERRED_CHANGE})
+        except PostRefused as error:
+            if error.code != ALREADY_ACKNOWLEDGED:
+                raise
 
-    async def follow_up(self, application_id: int, token: str, content: str) -> Post:
+    async def edit_original(
+        self, application_id: int, token: str, content: str | None, components: Components | None = None
+    ) -> Post:
+        """Changes the message that stands for the deferred answer, or whose button was pressed. What is None
+        stays as it is.
+        """
+        route = Route("PATCH", _ORIGINAL, webhook_id=application_id, webhook_token=token)
+        return _post(await self._call(route, _changed(content, components)))
+
+    async def delete_original(self, application_id: int, token: str) -> None:
+        await self._call(Route("DELETE", _ORIGINAL, webhook_id=application_id, webhook_token=token))
+
+    async def follow_up(
+        self,
+        application_id: int,
+        token: str,
+        content: str,
+        components: Components | None = None,
+        *,
+        ephemeral: bool = False,
+    ) -> Post:
         route = Route("POST", _FOLLOW_UP, webhook_id=application_id, webhook_token=token)
-        return _post(await self._call(route, _text(content)))
+        body = _changed(content, components)
+        if ephemeral:
+            body["flags"] = SUPPRESS_EMBEDS | EPHEMERAL
+        return _post(await self._call(route, body))
 
     async def commands(self, application_id: int) -> list[Json]:
         found = await self._call(Route("GET", _COMMANDS, webhook_id=application_id))
@@ -143,15 +193,20 @@ class Posts:
             raise RemoteUnreachable("The bot is connecting to Discord anew. Trying again.") from error
 
 
-def _text(content: str) -> Json:
-    return {"content": content, "flags": SUPPRESS_EMBEDS, "allowed_mentions": {"parse": []}}
+def _changed(content: str | None, components: Components | None) -> Json:
+    body: Json = {}
+    if content is not None:
+        body = {"content": content, "flags": SUPPRESS_EMBEDS, "allowed_mentions": {"parse": []}}
+    if components is not None:
+        body["components"] = components
+    return body
 
 
 def _post(answer: Any) -> Post:
     message_id, content = _nested(answer, "id"), _nested(answer, "content")
     if not isinstance(message_id, str) or not isinstance(content, str):
         raise RemoteUnreachable("Discord gave no usable answer. Trying again.")
-    return Post(int(message_id), content)
+    return Post(int(message_id), content, bool(answer.get("components")))
 
 
 def _nested(answer: Any, *names: str) -> Any:

@@ -6,6 +6,7 @@ from typing import Any
 
 from roost.domain import chat_wording
 from roost.domain.chat import ChatStats
+from roost.services.spending import DayUse
 
 SLASH_COMMAND, TEXT_OPTION = 1, 3
 SERVERS, PRIVATE_WITH_BOT = 0, 1
@@ -16,6 +17,19 @@ HIDDEN = (
     "Discord does not show me what you wrote, because your reply does not mention me. Reply with the @ on, or"
     " mention me in your message."
 )
+FORGET = (
+    "Shall I delete everything I have kept of you: your questions, my answers, your thumbs and counters? This"
+    " cannot be undone. Messages that Discord shows here stay until you delete them yourself."
+)
+FORGET_YES = "Delete it"
+FORGET_NO = "Keep it"
+FORGOTTEN = "Deleted. I know nothing of you any more."
+KEPT = "Nothing was deleted."
+NOT_YOURS = "Only the person who was asked can decide this."
+GONE = "This answer is not kept any more."
+THUMB_UP = "\N{THUMBS UP SIGN}"
+THUMB_DOWN = "\N{THUMBS DOWN SIGN}"
+NOTED = "Noted"
 
 
 def commands() -> list[dict[str, Any]]:
@@ -29,8 +43,9 @@ def commands() -> list[dict[str, Any]]:
     }
     return [
         _command("ask", "Ask a question", [question]),
-        _command("clear", "Start a fresh conversation", []),
-        _command("stats", "What you have asked so far", []),
+        _command("clear", "Start a fresh conversation; your history is kept", []),
+        _command("stats", "What you have asked so far, and today's limit", []),
+        _command("forget", "Delete everything I have kept of you", []),
         _command("help", "What I can do", []),
     ]
 
@@ -41,15 +56,24 @@ def help_text(bot_name: str) -> str:
         " privately, or use /ask: I answer from the documentation, with numbered sources. I remember what we"
         " talked about for half an hour, so you can ask follow-up questions.\n\n"
         "/ask question: ask a question\n"
-        "/clear: start a fresh conversation\n"
-        "/stats: what you have asked so far\n"
+        "/clear: start a fresh conversation; what was said stays in your history\n"
+        "/stats: what you have asked so far, and today's limit\n"
+        "/forget: delete everything I have kept of you\n"
         "/help: this text"
     )
 
 
-def stats_text(stats: ChatStats, number: int) -> str:
-    """`number` stands for this place in the bot's allowed chats."""
-    return f"{chat_wording.stats_text(stats)}\nThis place's number: `{number}`"
+def stats_text(stats: ChatStats, use: DayUse, number: int) -> str:
+    """What was asked here, what is left for today, and the number that stands for this place in the bot's
+    allowed chats.
+    """
+    used = f"Written answers today: {use.questions:,}"
+    if use.questions_limit is not None:
+        used += f" of {use.questions_limit:,}"
+    tokens = f"tokens this bot used today: {use.tokens:,}"
+    if use.tokens_limit is not None:
+        tokens += f" of {use.tokens_limit:,}"
+    return f"{chat_wording.stats_text(stats)}\n\n{used}; {tokens}.\nThis place's number: `{number}`"
 
 
 def not_here(number: int) -> str:
