@@ -47,6 +47,7 @@ from roost.storage.database import Transaction
 from roost.storage.idempotency import Once, Replayed, find_reply, write_once
 
 STOP_TIMEOUT_S = 4.0
+CHANGE_TIMEOUT_S = 1.0
 RESOLVE_TIMEOUT_S = 5.0
 
 
@@ -198,7 +199,9 @@ class BotRegistry:
             return self._view(changed, activity)
 
         view = write_once(self._bots.database, once, write)
-        self._told(view.bot)
+        # Whoever is told that the change is stored may count on it from the next message on.
+        self._supervisor.settle(bot_id, CHANGE_TIMEOUT_S)
+        self._publish(BotChanged(view.bot.id, view.bot.owner_id))
         return view
 
     def set_desired(self, person: Person, bot_id: str, desired: Desired, once: Once | None = None) -> BotView:
