@@ -119,6 +119,7 @@ def test_a_crawl_shows_its_progress_and_is_cancelled(slow_site: DocsSite, page: 
         source.get_by_role("button", name="Cancel").click()
         gate.set()
         expect(source).to_contain_text("Never read completely")
+        expect(source).to_contain_text("Cancelled.")
         source.get_by_role("button", name="Re-sync").click()
         expect(source).to_contain_text("41 pages", timeout=30_000)
     finally:

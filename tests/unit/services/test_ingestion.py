@@ -310,8 +310,10 @@ def test_a_crawl_can_be_cancelled_deleted_and_stopped_in_the_middle(house: House
         house.ingestion.crawl(source_id)
     house.ingestion.cancel(source_id)
     wait_until(lambda: house.state(source_id).stage is CrawlStage.IDLE, 3)
+    assert (house.state(source_id).reason or "").startswith("Cancelled.")
     house.ingestion.crawl_now(source_id)
     wait_until(lambda: house.site.asked("/p1") == 2)
+    assert house.state(source_id).reason is None
     house.sources.delete(source_id)
     wait_until(lambda: not any(thread.name == "resolver" for thread in threading.enumerate()))
     assert house.index.pages == {}

@@ -28,12 +28,13 @@ FIRST_RETRY_S = 60
 LAST_RETRY_S = 3_600
 PUBLISH_EVERY_S = 0.5
 STOP_WITHIN_S = 0.9
+CANCELLED = "Cancelled. What had been read before still answers."
 
 
 @dataclass(frozen=True, slots=True)
 class SourceState:
     """A source and how its crawls go. `pages` counts what answers come from; `reason` says why the last crawl
-    failed, or what it left out; `failures` counts the crawls that failed in a row.
+    failed, what it left out, or that it was cancelled; `failures` counts the crawls that failed in a row.
     """
 
     source: Source
@@ -100,6 +101,7 @@ class Ingestion:
         # In the order they were wanted; True: by a person, not by the schedule.
         self._wanted: dict[str, bool] = {}
         self._due_at_s: dict[str, float] = {}
+        self._cancelled: set[str] = set()
         self._threads: list[threading.Thread] = []
 
     def start(self) -> None:
@@ -148,7 +150,9 @@ class Ingestion:
         with self._sources.read() as db:
             source = sources.get_source(db, source_id)
         with self._changed:
-            self._wanted.pop(source_id, None)
+            waits = self._wanted.pop(source_id, None) is not None
+            if waits or source_id in self._running:
+                self._cancelled.add(source_id)
             self._due_at_s[source_id] = self._clock.monotonic_s() + source.every_s
             self._cancel(source_id)
         self._publish(SourceChanged(source_id))
@@ -172,6 +176,7 @@ class Ingestion:
         with self._changed:
             self._wanted.pop(source_id, None)
             self._due_at_s.pop(source_id, None)
+            self._cancelled.discard(source_id)
             self._cancel(source_id)
         with self._applying:
             self._erase(source_id)
@@ -225,6 +230,7 @@ class Ingestion:
             if source_id in self._running:
                 raise Conflict("This source is being crawled already. Wait for it, or cancel it.")
             crawl = self._running[source_id] = _Crawl(source_id, self._clock.now())
+            self._cancelled.discard(source_id)
             if self._stopping:
                 crawl.cancelled.set()
         try:
@@ -318,6 +324,7 @@ class Ingestion:
     def _state(self, source: Source, record: CrawlRecord | None, page_count: int) -> SourceState:
         with self._changed:
             crawl = self._running.get(source.id)
+            cancelled = crawl is None and source.id in self._cancelled
         progress = crawl.progress if crawl is not None else None
         return SourceState(
             source=source,
@@ -329,7 +336,7 @@ class Ingestion:
             last_started_at=crawl.started_at if crawl else (record.started_at if record else None),
             last_success_at=record.success_at if record else None,
             next_at=record.next_at if record and not source.paused else None,
-            reason=record.reason if record else None,
+            reason=CANCELLED if cancelled else (record.reason if record else None),
             failures=record.failures if record else 0,
         )
 
