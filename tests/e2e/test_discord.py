@@ -88,6 +88,28 @@ def test_a_bot_is_added_answers_with_its_sources_and_runs_again_after_a_kill(tmp
         assert TOKEN not in here.roost.printed
 
 
+def test_a_thumb_under_an_answer_from_before_a_kill_counts(tmp_path: Path) -> None:
+    with with_discord(tmp_path) as (here, discord):
+        start_with_bot(here, discord)
+        discord.mention(TOKEN, CHANNEL, 7, QUESTION)
+        wait_for(lambda: len(answers(discord)) == 1, "the question is answered")
+        here.roost.kill()
+        here.roost.start()
+        wait_for(lambda: discord.connected() == 1, "the bot is back")
+        answer = discord.state(TOKEN)["messages"][-1]["id"]
+        up, down = discord.buttons(TOKEN, answer)
+        discord.press(TOKEN, answer, 8, up)
+        discord.press(TOKEN, answer, 7, down)
+        wait_for(lambda: discord.buttons(TOKEN, answer) == [up, f"{down} Noted"], "it is shown")
+
+        def told() -> list[bool]:
+            return [bool(each["told"]) for each in discord.state(TOKEN)["interactions"]]
+
+        wait_for(lambda: told() == [True, False], "only the other one is told that it does not count")
+        with closing(sqlite3.connect(f"file:{tmp_path}/conversations.db?mode=ro", uri=True)) as db:
+            assert db.execute("SELECT thumb FROM feedback").fetchall() == [("down",)]
+
+
 def test_ten_mentions_in_flight_and_five_while_down_are_answered_once(tmp_path: Path) -> None:
     with with_discord(tmp_path, written=True) as (here, discord):
         start_with_bot(here, discord)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import socket
+import sqlite3
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -266,6 +267,19 @@ def test_discords_own_interactions_are_deferred_and_answered_and_forged_or_old_o
         client.patch(f"/api/bots/{bot_id}", json={"transport": "polling"})
         wait_for(lambda: interactions_url(discord) is None, "the address is taken back")
         assert json.loads(client.get(f"/api/bots/{bot_id}").text)["transport"] == "polling"
+
+
+def test_a_press_that_discord_brings_counts_and_is_shown(tmp_path: Path) -> None:
+    with on_discord(tmp_path) as (_, _, discord, _):
+        discord.private(DISCORD_TOKEN, 41, QUESTION)
+        wait_for(lambda: bool(discord.answers(DISCORD_TOKEN, 41)), "the question is answered")
+        answer = discord.state(DISCORD_TOKEN)["messages"][-1]["id"]
+        up, down = discord.buttons(DISCORD_TOKEN, answer)
+        given = {"token": DISCORD_TOKEN, "message_id": answer, "user_id": 41, "button": up}
+        assert discord.control("press", **given)["status"] == 200
+        wait_for(lambda: discord.buttons(DISCORD_TOKEN, answer) == [f"{up} Noted", down], "it is shown")
+        with closing(sqlite3.connect(tmp_path / "conversations.db", timeout=5)) as db:
+            assert db.execute("SELECT thumb FROM feedback").fetchall() == [("up",)]
 
 
 def test_an_interaction_taken_before_a_kill_is_answered_once_after_it(tmp_path: Path) -> None:

@@ -11,11 +11,14 @@ from hypothesis import strategies as st
 
 from roost.discordbot.events import (
     Incoming,
+    Press,
     last_messages,
     mark_of,
     moment_of,
     read_interaction,
     read_message,
+    read_press,
+    read_stored,
     snowflake,
     snowflake_at,
 )
@@ -37,6 +40,8 @@ FIELDS = (
     "type",
     "referenced_message",
     "data",
+    "message",
+    "member",
 )
 
 
@@ -120,10 +125,45 @@ def test_a_slash_command_is_read_with_its_token_apart() -> None:
     assert "secret" not in read[0].to_update().payload
 
 
+def pressed(**more: Any) -> dict[str, Any]:
+    return {
+        "id": "10",
+        "type": 3,
+        "token": "secret",
+        "channel_id": "20",
+        "user": {"id": "40"},
+        "message": {"id": "50"},
+        "data": {"component_type": 2, "custom_id": "up:1"},
+        **more,
+    }
+
+
+def test_a_press_is_read_with_its_token_apart_and_stored_whole() -> None:
+    read = read_press(pressed())
+    assert read == (Press(10, 20, 50, 40, "up:1"), "secret")
+    update = read[0].to_update()
+    assert "secret" not in update.payload
+    assert (update.person, read_stored(update.payload)) == ("discord:40", read[0])
+
+
+@pytest.mark.parametrize("more", [{"type": 2}, {"message": None}, {"user": {}}, {"token": 5}, {"id": "x"}])
+def test_what_is_no_press_is_left_alone(more: dict[str, Any]) -> None:
+    assert read_press(pressed(**more)) is None
+
+
+@pytest.mark.parametrize("custom_id", [None, 5, "x" * 300, "\0\ud800"])
+def test_a_forged_press_is_read_as_some_other_button(custom_id: object) -> None:
+    read = read_press(pressed(data={"custom_id": custom_id}))
+    assert read is not None
+    assert len(read[0].custom_id) <= 100
+    assert not {"\0", "\ud800"} & set(read[0].custom_id)
+
+
 @given(st.fixed_dictionaries({}, optional=dict.fromkeys(FIELDS, JSON)))
 def test_no_delivery_however_odd_makes_reading_fail(odd: dict[str, Any]) -> None:
     read_message(odd, OWN)
     read_interaction({**odd, "type": 2, "token": "x"})
+    read_press({**odd, "type": 3, "token": "x"})
     mark_of(odd)
     last_messages({"channels": [odd], "threads": odd.get("data")})
 
