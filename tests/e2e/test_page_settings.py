@@ -58,7 +58,7 @@ def test_signing_out_ends_the_session_in_the_page_and_on_the_server(here: World,
     """Hostile case 31: the cookie is worth nothing after sign-out."""
     cookie = next(each for each in page.context.cookies() if each["name"] == "roost_session")
     page.goto("/settings")
-    page.get_by_role("button", name="Sign out").click()
+    page.get_by_role("region", name="Account").get_by_role("button", name="Sign out").click()
     expect(page.get_by_role("button", name="Continue as the local owner")).to_be_visible()
     old = {"roost_session": cookie["value"]}
     assert httpx.get(f"{here.roost.base_url}/api/bots", cookies=old).status_code == 401
