@@ -116,7 +116,7 @@ def translate(error: TelegramError) -> RemoteError:
     """The library's errors as ours: RemoteRejected for a refused token alone. The message holds no token."""
     if isinstance(error, InvalidToken):
         return RemoteRejected(
-            "Telegram refuses the token. Copy the bot's token again from @BotFather and paste it here.",
+            "Telegram refuses the token. Copy the bot's token again from @BotFather and paste it on the Model tab.",
             code=TOKEN_REFUSED,
         )
     if isinstance(error, NoBotApi):
@@ -130,7 +130,7 @@ def translate(error: TelegramError) -> RemoteError:
             return RemoteError("A webhook is set for this bot, so it cannot be polled.", code=WEBHOOK_IS_SET)
         return RemoteError(
             "Somebody else polls Telegram with this token. Stop the other program, or make a new token with"
-            " @BotFather and paste it here.",
+            " @BotFather and paste it on the Model tab.",
             code=POLLED_ELSEWHERE,
         )
     if isinstance(error, TooManyRequests):
