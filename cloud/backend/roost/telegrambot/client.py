@@ -116,7 +116,8 @@ def translate(error: TelegramError) -> RemoteError:
     """The library's errors as ours: RemoteRejected for a refused token alone. The message holds no token."""
     if isinstance(error, InvalidToken):
         return RemoteRejected(
-            "Telegram refuses the token. Copy the bot's token again from @BotFather and paste it on the Model tab.",
+            "Telegram refuses the token. Copy the bot's token again from @BotFather and paste it on the"
+            " Model tab.",
             code=TOKEN_REFUSED,
         )
     if isinstance(error, NoBotApi):
