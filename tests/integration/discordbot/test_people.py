@@ -338,7 +338,8 @@ def test_a_press_that_a_kill_cut_off_is_done_by_the_next_start(tmp_path: Path, d
         asked = wait_for_message(discord, 2)
         discord.hold("defer", accept=True)
         discord.press(TOKEN, asked, ANNA, wording.FORGET_YES)
-        wait_until(lambda: bool(rows_about(tmp_path, f'"forget:{ANNA}"')))
+        wait_until(lambda: bool(rows_about(tmp_path, '{"press":')))
+        wait_until(lambda: discord.state(TOKEN)["interactions"][-1]["deferred_after_s"] is not None)
     discord.release()
     assert rows_about(tmp_path, "a secret?")
     with roost_process(tmp_path, discord):
