@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import sys
 
-NAMES = ("start", "memory", "telegram", "discord", "written", "http", "kill", "bucket")
+NAMES = ("start", "memory", "telegram", "discord", "both", "written", "http", "kill", "bucket")
 
 
 def main(arguments: list[str]) -> int:

@@ -29,11 +29,11 @@ def run() -> str:
 
 
 def _many_bots() -> str:
-    with _started() as (here, discord), here.roost.client() as client:
-        _add_bots(discord, client, 0, BOTS_FEW)
+    with started() as (here, discord), here.roost.client() as client:
+        add_bots(discord, client, 0, BOTS_FEW)
         time.sleep(3)
         few_mb = pss_mb(here.roost.pid)
-        _add_bots(discord, client, BOTS_FEW, BOTS_MANY)
+        add_bots(discord, client, BOTS_FEW, BOTS_MANY)
         time.sleep(3)
         many_mb = pss_mb(here.roost.pid)
         here.roost.kill()
@@ -69,9 +69,9 @@ def _many_bots() -> str:
 
 
 def _burst() -> str:
-    with _started() as (here, discord), here.roost.client() as client:
+    with started() as (here, discord), here.roost.client() as client:
         here.read_site(client)
-        _add_bots(discord, client, 0, 1)
+        add_bots(discord, client, 0, 1)
         token = token_of(0)
         discord.private(token, 1, QUESTION)
         wait_for(lambda: bool(discord.answers(token, 1)), "the bot is warm")
@@ -113,9 +113,9 @@ def _burst() -> str:
 
 
 def _kill() -> str:
-    with _started(written=True) as (here, discord), here.roost.client() as client:
+    with started(written=True) as (here, discord), here.roost.client() as client:
         here.read_site(client)
-        _add_bots(discord, client, 0, 1)
+        add_bots(discord, client, 0, 1)
         token = token_of(0)
         here.llm.hold()
         for number in IN_FLIGHT:
@@ -148,9 +148,9 @@ def _kill() -> str:
 
 
 def _streams() -> str:
-    with _started(written=True) as (here, discord), here.roost.client() as client:
+    with started(written=True) as (here, discord), here.roost.client() as client:
         here.read_site(client)
-        _add_bots(discord, client, 0, 1)
+        add_bots(discord, client, 0, 1)
         token = token_of(0)
         discord.control("limited", limited=True)
         here.llm.say("word " * 120 + "[1]")
@@ -175,7 +175,7 @@ def _streams() -> str:
 
 
 @contextmanager
-def _started(*, written: bool = False) -> Iterator[tuple[World, FakeDiscord]]:
+def started(*, written: bool = False) -> Iterator[tuple[World, FakeDiscord]]:
     with FakeDiscord() as discord, tempfile.TemporaryDirectory() as folder:
         environ = {"DISCORD_API_BASE_URL": discord.api_base_url, "DISCORD_GATEWAY_URL": discord.gateway_url}
         with world(Path(folder), environ, written=written) as here:
@@ -183,7 +183,7 @@ def _started(*, written: bool = False) -> Iterator[tuple[World, FakeDiscord]]:
             yield here, discord
 
 
-def _add_bots(discord: FakeDiscord, client: httpx.Client, first: int, last: int) -> None:
+def add_bots(discord: FakeDiscord, client: httpx.Client, first: int, last: int) -> None:
     for number in range(first, last):
         discord.add(token_of(number))
         asked = {"platform": "discord", "token": token_of(number), "start": True}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import tempfile
 import time
 from pathlib import Path
@@ -9,10 +10,11 @@ from pathlib import Path
 import httpx
 
 from scripts.benchmarks.process_tree import cpu_s, pss_mb
-from scripts.benchmarks.table import Figure, show
+from scripts.benchmarks.table import Figure, quantile, show
 from tests.e2e.roost_process import RoostProcess
 
 ROUNDS = 5
+ROOST = Path(__file__).parents[1] / "roost"
 
 
 def run() -> str:
@@ -39,6 +41,7 @@ def run() -> str:
         f"{ROUNDS} starts on empty folders; CPU of the whole process tree (user and system, /proc) when both "
         "pages had answered 200, the slowest start; PSS of the tree 15 s after the last start."
     )
+    help_s = _help_s()
     figures = [
         Figure(
             "CPU to the first 200 of `/` and `/api/session`",
@@ -49,6 +52,7 @@ def run() -> str:
         ),
         Figure("`/healthz` after start", f"{max(health_s):.2f} s", "<= 1 s", "-", max(health_s) <= 1),
         Figure("first page after start", f"{max(first_page_s):.2f} s", "-", "-", None),
+        Figure("`roost --help`, the median of five", f"{help_s:.2f} s", "<= 0.3 s", "-", help_s <= 0.3),
         Figure("ready after start", f"{max(ready_s):.2f} s", "-", "-", None),
         Figure(
             "memory 15 s after start, no bot", f"{memory_mb:.0f} MB", "<= 110 MB", "344 MB", memory_mb <= 110
@@ -68,3 +72,12 @@ def _first_200(server: RoostProcess, path: str) -> float:
             pass
         time.sleep(0.005)
     raise TimeoutError(f"{path} did not answer 200:\n{server.printed}")
+
+
+def _help_s() -> float:
+    took = []
+    for _ in range(5):
+        began_s = time.monotonic()
+        subprocess.run([ROOST, "--help"], capture_output=True, timeout=30, check=True)
+        took.append(time.monotonic() - began_s)
+    return quantile(took, 0.5)

@@ -31,11 +31,11 @@ def token(number: int) -> str:
 
 
 def _many_bots() -> str:
-    with _started() as here, here.roost.client() as client:
-        _add_bots(here, client, 0, BOTS_FEW)
+    with started() as here, here.roost.client() as client:
+        add_bots(here, client, 0, BOTS_FEW)
         time.sleep(3)
         few_mb = pss_mb(here.roost.pid)
-        _add_bots(here, client, BOTS_FEW, BOTS_MANY)
+        add_bots(here, client, BOTS_FEW, BOTS_MANY)
         time.sleep(3)
         many_mb = pss_mb(here.roost.pid)
         here.roost.kill()
@@ -73,10 +73,10 @@ def _many_bots() -> str:
 def _burst() -> str:
     figures = []
     for latency_ms, target_s in ((0, 0.5), (150, 1.0)):
-        with _started() as here, here.roost.client() as client:
+        with started() as here, here.roost.client() as client:
             here.read_site(client)
             fill_index(here, client)
-            _add_bots(here, client, 0, 1)
+            add_bots(here, client, 0, 1)
             here.telegram.text(token(0), 1, QUESTION)
             wait_for(lambda: len(here.telegram.sends(token(0), 1)) == 1, "the bot is warm")
             for method in ("sendMessage", "sendChatAction"):
@@ -118,8 +118,8 @@ def _burst() -> str:
 
 
 def _outage() -> str:
-    with _started() as here, here.roost.client() as client:
-        _add_bots(here, client, 0, 5)
+    with started() as here, here.roost.client() as client:
+        add_bots(here, client, 0, 5)
         here.roost.kill()
         here.telegram.control("down", down=True)
         here.roost.start()
@@ -145,13 +145,13 @@ def _outage() -> str:
 
 
 @contextmanager
-def _started() -> Iterator[World]:
+def started() -> Iterator[World]:
     with tempfile.TemporaryDirectory() as folder, world(Path(folder)) as here:
         here.roost.start()
         yield here
 
 
-def _add_bots(here: World, client: httpx.Client, first: int, last: int) -> None:
+def add_bots(here: World, client: httpx.Client, first: int, last: int) -> None:
     for number in range(first, last):
         here.telegram.add(token(number))
         reply = client.post("/api/bots", json={"platform": "telegram", "token": token(number), "start": True})
