@@ -46,7 +46,7 @@ class OpenFolder:
         try:
             self._folder.inspect()
             _take(step for step in self._plan.before_ready if step.offline)
-        except BaseException:
+        except BaseException:  # cleaned up and raised on - whatever it was
             self._close()
             raise
         self._readiness.set(State.READY)

@@ -122,7 +122,7 @@ class Lifecycle:
                     return False
                 self._stopping.wait(wait_s)
                 wait_s = min(wait_s * 2, RETRY_AT_MOST_S)
-            except Exception:
+            except Exception:  # the starting thread's edge - it would end without a word
                 log.exception("Start: %s failed", step.name)
                 told("Roost could not start. The log says why.")
                 return False
@@ -156,7 +156,7 @@ def _in_background(step: Step) -> threading.Thread:
     def run() -> None:
         try:
             step.run()
-        except Exception:
+        except Exception:  # a stopping thread's edge - the other steps must be taken
             log.exception("Stop: %s failed", step.name)
 
     thread = threading.Thread(target=run, name=f"stop-{step.name}", daemon=True)

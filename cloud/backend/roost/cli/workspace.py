@@ -44,7 +44,7 @@ def export(command: Command) -> None:
             file.flush()
             os.fsync(file.fileno())
         partial.replace(path)
-    except BaseException:
+    except BaseException:  # cleaned up and raised on - whatever it was
         partial.unlink(missing_ok=True)
         raise
     size = path.stat().st_size

@@ -155,7 +155,7 @@ class ChromaIndex:
             yield
         except VectorIndexDamaged:
             raise
-        except Exception as error:  # SQLite's, Rust's and the file system's errors all come through here
+        except Exception as error:  # the library's edge - SQLite, Rust and the file system raise here
             raise VectorIndexDamaged(
                 f"The vector index in {self._folder} cannot be used ({type(error).__name__}). It is"
                 f" rebuilt by itself."

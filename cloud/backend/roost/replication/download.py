@@ -37,7 +37,7 @@ def download(store: ObjectStore, stat: ObjectStat, target: Path, stopping: threa
             f"{target.name} cannot be written ({error.strerror}). Free some space on the disk of DATA_DIR.",
             code="disk_full",
         ) from error
-    except BaseException:
+    except BaseException:  # cleaned up and raised on - whatever it was
         target.unlink(missing_ok=True)
         raise
 

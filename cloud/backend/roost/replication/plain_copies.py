@@ -135,7 +135,7 @@ class PlainCopies:
                 self._say()
             try:
                 done = self.back_up()
-            except Exception:  # the edge of the thread: it must live as long as the process
+            except Exception:  # the thread's edge - it must live as long as the process
                 log.exception("Backing up failed")
                 done = False
             self._ended.wait(self._every_s if done else min(AGAIN_AFTER_S, self._every_s))

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 
 from roost.clock import Clock, Ids
 from roost.domain.accounts import ApiKey, CreatedKey, Person
 from roost.domain.audit import Action
 from roost.services.audit import Audit
+from roost.services.live_events import RightsChanged
 from roost.services.local_key import LocalKey
 from roost.storage import api_keys
 from roost.storage.database import Database, Transaction
@@ -21,7 +22,9 @@ USE_NOTED_EVERY = timedelta(minutes=10)
 
 
 class ApiKeys:
-    """`database` is bot_configs.db. A key has its owner's rights; `local_key` is recognised beside them."""
+    """`database` is bot_configs.db. A key has its owner's rights; `local_key` is recognised beside them.
+    `publish` is told whose keys ended.
+    """
 
     def __init__(
         self,
@@ -29,12 +32,14 @@ class ApiKeys:
         audit: Audit,
         clock: Clock,
         ids: Ids,
+        publish: Callable[[RightsChanged], None],
         local_key: LocalKey | None = None,
     ) -> None:
         self._database = database
         self._audit = audit
         self._clock = clock
         self._ids = ids
+        self._publish = publish
         self._local_key = local_key
 
     def create(self, person: Person, name: str, once: Once | None = None) -> CreatedKey:
@@ -68,6 +73,7 @@ class ApiKeys:
             self._audit.note(db, Action.KEY_REVOKED, person, subject_id=key_id, subject=name)
 
         write_once(self._database, once, revoke)
+        self._publish(RightsChanged(person.id))
 
     def person_of(self, secret: str) -> Person | None:
         """Whose key this is, None for an unknown one. The time of use is noted every ten minutes at most."""

@@ -276,7 +276,7 @@ class Chat:
         self._runs.reserve(run_id)
         try:
             posted = write_once(self._database, once, lambda db: stored_runs.post_question(db, new))
-        except BaseException:
+        except BaseException:  # cleaned up and raised on - whatever it was
             self._runs.release(run_id)
             raise
         if posted.created:

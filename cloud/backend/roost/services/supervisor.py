@@ -269,7 +269,7 @@ class Supervisor:
             except RemoteRejected as error:
                 self._observe(running.credentials, Status.CRASHED, error.message)
                 return
-            except Exception:
+            except Exception:  # a bot's edge - no other bot may feel it
                 failures += 1
                 log.exception(
                     "A bot failed and is started again", extra={"bot_id": running.credentials.bot.id}

@@ -161,7 +161,7 @@ class Database:
                     try:
                         result = entry.run(db)
                         nested.commit()
-                    except BaseException as error:
+                    except BaseException as error:  # handed back to its caller - not ours to judge
                         if not _in_transaction(db):
                             # SQLite answers a full disk by undoing the whole transaction, savepoints and all.
                             raise

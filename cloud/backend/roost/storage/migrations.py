@@ -58,7 +58,7 @@ def migrate(db: Connection, database: str) -> None:
             for statement in _statements(migration.sql):
                 driver.execute(statement)
             driver.execute(f"PRAGMA user_version={migration.number}")
-        except BaseException:
+        except BaseException:  # cleaned up and raised on - whatever it was
             driver.execute("ROLLBACK")
             raise
         driver.execute("COMMIT")

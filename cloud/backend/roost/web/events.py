@@ -57,11 +57,17 @@ def _frames(call: Call, subscription: Subscription, missed: bool) -> Iterator[by
     yield HEARTBEAT
     if missed:
         yield plain_frame("reload")
+    clock = call.services.clock
+    judged_s = clock.monotonic_s()
     while True:
         arrived = subscription.next(HEARTBEAT_S)
-        if arrived is None:
+        now_s = clock.monotonic_s()
+        # Among what was missed may be the end of these rights; and a session that expires tells nobody.
+        if now_s - judged_s >= HEARTBEAT_S or arrived is None or isinstance(arrived[1], Missed):
+            judged_s = now_s
             if not still_signed_in(call):
                 return
+        if arrived is None:
             yield HEARTBEAT
             continue
         number, event = arrived

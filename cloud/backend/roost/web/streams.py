@@ -42,7 +42,7 @@ def answer_stream(call: Call, begin: Callable[[], Iterator[bytes]], close: Calla
     places = call.shared.streams
     try:
         places.take(person_id)
-    except BaseException:
+    except BaseException:  # cleaned up and raised on - whatever it was
         close()
         raise
     answer = Response(_ended_quietly(begin()), content_type="text/event-stream", headers=_HEADERS)

@@ -31,7 +31,7 @@ def export(call: Call, body: ExportRequest) -> Response:
     except OSError as error:
         file.close()
         raise _no_room(error) from error
-    except BaseException:
+    except BaseException:  # cleaned up and raised on - whatever it was
         file.close()
         raise
     file.seek(0)
