@@ -34,7 +34,7 @@ def _seed(data_dir: Path, roles: list[Role]) -> list[tuple[Person, str, str]]:
     try:
         audit = Audit(database, clock, ids)
         sign_in = SignIn(database, audit, clock, ids, lambda change: None)
-        keys = ApiKeys(database, audit, clock, ids)
+        keys = ApiKeys(database, audit, clock, ids, lambda change: None)
         seeded = []
         for role in roles:
             person = Person(ids.new(), "Somebody", None, role)

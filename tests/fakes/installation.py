@@ -239,7 +239,9 @@ class Installation:
             provider_sign_in=self._provider_sign_in(),
             people=self.people,
             audit=audit,
-            api_keys=ApiKeys(self.bot_configs, audit, self.clock, self.ids, self.local_key),
+            api_keys=ApiKeys(
+                self.bot_configs, audit, self.clock, self.ids, self.live_events.publish, self.local_key
+            ),
             local_key=self.local_key,
             transfer=WorkspaceTransfer(bots, self.conversations, self.ingestion, crawlers, self.clock),
             key_rotation=KeyRotation(

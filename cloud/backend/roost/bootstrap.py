@@ -201,7 +201,7 @@ def compose(
             provider_sign_in=_provider_sign_in(settings, people, cipher, clock, ids),
             people=people,
             audit=audit,
-            api_keys=ApiKeys(bot_configs, audit, clock, ids, local_key),
+            api_keys=ApiKeys(bot_configs, audit, clock, ids, live_events.publish, local_key),
             local_key=local_key,
             transfer=WorkspaceTransfer(bot_store, conversations, ingestion, crawlers, clock),
             key_rotation=KeyRotation(

@@ -42,7 +42,7 @@ def sign_in(database: Database, clock: SteppedClock) -> SignIn:
 @pytest.fixture
 def api_keys(database: Database, clock: SteppedClock) -> ApiKeys:
     ids = SystemIds(clock)
-    return ApiKeys(database, Audit(database, clock, ids), clock, ids)
+    return ApiKeys(database, Audit(database, clock, ids), clock, ids, lambda change: None)
 
 
 def dump(database: Database) -> str:

@@ -14,6 +14,8 @@ from sqlalchemy import text
 from roost.domain.accounts import Person, Role
 from roost.domain.people import Identity
 from roost.errors import DecryptionRefused
+from roost.services.live_events import QUEUE_LIMIT, SourceChanged
+from roost.services.sign_in import SESSION_LASTS
 from tests.fakes.installation import TOKEN, Answer, Browser, Installation, installation
 
 ISSUER = "https://accounts.example.org"
@@ -197,6 +199,42 @@ def test_a_session_of_ones_own_can_be_ended_and_its_stream_ends_with_it(house: I
     assert there.get("/api/threads").status_code == 401
     assert here.get("/api/threads").status_code == 200
     assert here.delete(f"/api/account/sessions/{other}").status_code == 404
+
+
+def test_a_stream_ends_with_its_key_without_waiting_for_a_heartbeat(house: Installation) -> None:
+    browser = house.browser(house.add_person(Role.MEMBER))
+    made = browser.post("/api/keys", {"name": "watcher"}).json
+    bearer = {"Authorization": f"Bearer {made['key']}"}
+    frames = house.browser().get("/api/events", headers=bearer).frames()
+    next(frames)
+    assert browser.delete(f"/api/keys/{made['id']}").status_code == 204
+    began_s = time.monotonic()
+    assert list(frames) == []
+    assert time.monotonic() - began_s < 2
+
+
+def test_a_slow_stream_that_missed_the_end_of_its_rights_ends_all_the_same(house: Installation) -> None:
+    person = house.add_person(Role.MEMBER)
+    here, there = house.browser(person), house.browser(person)
+    frames = there.get("/api/events").frames()
+    next(frames)
+    for number in range(QUEUE_LIMIT + 1):
+        house.live_events.publish(SourceChanged(f"source {number}", deleted=True))
+    items = here.get("/api/account/sessions").json["items"]
+    other = next(each["id"] for each in items if not each["current"])
+    assert here.delete(f"/api/account/sessions/{other}").status_code == 204
+    assert list(frames) == []
+
+
+def test_a_stream_that_is_never_quiet_is_judged_too(house: Installation) -> None:
+    browser = house.browser(house.add_person(Role.MEMBER))
+    frames = browser.get("/api/events").frames()
+    next(frames)
+    house.live_events.publish(SourceChanged("before", deleted=True))
+    assert b"before" in next(frames)
+    house.clock.step(SESSION_LASTS.total_seconds() + 1)
+    house.live_events.publish(SourceChanged("after", deleted=True))
+    assert list(frames) == []
 
 
 def test_settings_that_changed_change_roles_at_the_next_start(tmp_path: Path) -> None:

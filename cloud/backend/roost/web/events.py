@@ -11,6 +11,7 @@ from roost.errors import NotFound
 from roost.services.live_events import (
     BotChanged,
     BotLogged,
+    Delivered,
     LiveEvent,
     Missed,
     RightsChanged,
@@ -62,8 +63,8 @@ def _frames(call: Call, subscription: Subscription, missed: bool) -> Iterator[by
     while True:
         arrived = subscription.next(HEARTBEAT_S)
         now_s = clock.monotonic_s()
-        # Among what was missed may be the end of these rights; and a session that expires tells nobody.
-        if now_s - judged_s >= HEARTBEAT_S or arrived is None or isinstance(arrived[1], Missed):
+        # A session that expires tells nobody, and a busy stream has no pause to look in.
+        if now_s - judged_s >= HEARTBEAT_S or _may_end_rights(arrived):
             judged_s = now_s
             if not still_signed_in(call):
                 return
@@ -90,10 +91,14 @@ def _frames(call: Call, subscription: Subscription, missed: bool) -> Iterator[by
             case BotChanged():
                 yield _bot_frame(call, event, event_id)
             case RightsChanged():
-                if not still_signed_in(call):
-                    return
+                pass
             case SourceChanged():
                 yield _source_frame(call, event, event_id)
+
+
+def _may_end_rights(arrived: tuple[int, Delivered] | None) -> bool:
+    """Also what was missed: the end of these rights may have been among it."""
+    return arrived is None or isinstance(arrived[1], Missed | RightsChanged)
 
 
 def _bot_frame(call: Call, event: BotChanged, event_id: str) -> bytes:
