@@ -159,6 +159,21 @@ def test_a_stale_copy_overwrites_nothing(house: BucketHouse, gcs: FakeGcs, tmp_p
     assert gcs.content("conversations.db") == newer
 
 
+def test_what_keeps_one_database_from_being_shipped_does_not_cost_the_other(
+    house: BucketHouse, gcs: FakeGcs, tmp_path: Path
+) -> None:
+    house.start()
+    house.running.back_up()
+    theirs = somebody_elses_copy(tmp_path / "theirs", "conversations", "theirs")
+    gcs.place("conversations.db", theirs)
+    house.note("ours")
+    house.note("a bot", "bot_configs")
+    assert not house.stop()
+    assert "conversations.db" in (house.running.standing().trouble or "")
+    assert gcs.content("conversations.db") == theirs
+    assert notes_in_object(house.store, "bot_configs.db", tmp_path / "x") == ["a bot"]
+
+
 def test_a_bucket_emptied_while_running_is_not_filled(house: BucketHouse, gcs: FakeGcs) -> None:
     house.start()
     house.running.back_up()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
@@ -14,7 +15,7 @@ from roost.clock import SystemClock
 from roost.errors import NotFound, Unavailable
 from roost.replication.directory_store import DirectoryStore
 from roost.replication.gcs import GcsStore
-from roost.replication.object_store import ObjectStore
+from roost.replication.object_store import ListPage, ObjectStore
 from roost.replication.set_aside import conflicts, dismiss
 from roost.storage.adoption import request_adoption
 from tests.fakes.bucket_house import BucketHouse, notes_in, notes_in_object, somebody_elses_copy
@@ -136,6 +137,38 @@ def test_where_both_changed_the_local_file_is_set_aside_and_shown_until_dismisse
     house.stop()
 
 
+def test_what_is_set_aside_is_on_the_disk_before_the_local_file_goes(
+    house: BucketHouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house.store.put("conversations.db", somebody_elses_copy(tmp_path / "theirs", "conversations", "theirs"))
+    house.store.put("bot_configs.db", somebody_elses_copy(tmp_path / "theirs_too", "bot_configs", "theirs"))
+    house.open()
+    house.note("ours")
+    house.close()
+    synced: list[int] = []
+    fsync = os.fsync
+
+    def noted(descriptor: int) -> None:
+        synced.append(os.fstat(descriptor).st_ino)
+        fsync(descriptor)
+
+    # A loss of power cannot be had here: the system's own call is watched instead.
+    monkeypatch.setattr(os, "fsync", noted)
+    house.restore()
+    asides = house.conflict_files()
+    assert len(asides) == 2
+    for name in asides:
+        assert (house.data_dir / name).stat().st_ino in synced
+
+
+def test_a_start_that_was_ended_before_it_made_the_files_is_made_again(house: BucketHouse) -> None:
+    house.restore()
+    house.start()
+    house.note("first")
+    assert house.stop()
+    assert house.notes() == ["first"]
+
+
 def test_a_file_nobody_knows_against_a_bucket_with_data_is_set_aside(
     house: BucketHouse, tmp_path: Path
 ) -> None:
@@ -183,6 +216,25 @@ def test_a_bucket_that_was_emptied_is_not_filled_until_a_person_says_so(
     house.stop()
     assert notes_in_object(house.store, "conversations.db", tmp_path / "x") == ["kept"]
     house.restore()
+
+
+class FirstPageEmpty(DirectoryStore):
+    """Cloud Storage may answer with an empty page that others follow."""
+
+    def list(
+        self, prefix: str = "", *, start_offset: str = "", page_token: str | None = None, limit: int = 1000
+    ) -> ListPage:
+        if page_token is None:
+            return ListPage((), "more")
+        return super().list(prefix, start_offset=start_offset, limit=limit)
+
+
+def test_an_empty_page_that_others_follow_is_not_taken_for_an_empty_bucket(tmp_path: Path) -> None:
+    (tmp_path / "bucket").mkdir()
+    store = FirstPageEmpty(tmp_path / "bucket", SystemClock())
+    store.put("somebody's.txt", b"theirs")
+    with pytest.raises(Unavailable, match="is not empty"):
+        BucketHouse(tmp_path / "data", store).restore()
 
 
 def test_a_bucket_with_other_things_is_not_taken_for_an_empty_one(house: BucketHouse) -> None:

@@ -92,5 +92,12 @@ def test_a_file_whose_first_upload_is_still_to_come() -> None:
     assert decide(exists=False, marker=fresh, remote=None, bucket_empty=True) is Choice.GONE
 
 
+def test_a_first_start_that_was_ended_before_it_made_the_file_is_made_again() -> None:
+    begun = Marker(HERE, generation=0, sha256=None)
+    assert decide(exists=False, marker=begun, remote=None, bucket_empty=True) is Choice.START_EMPTY
+    assert decide(exists=False, marker=begun, remote=None, bucket_empty=False) is Choice.FOREIGN
+    assert decide(exists=False, marker=begun) is Choice.RESTORE
+
+
 def test_never_empty_where_the_bucket_holds_anything() -> None:
     assert decide(exists=False, marker=None, remote=None, bucket_empty=False) is Choice.FOREIGN

@@ -87,7 +87,11 @@ def choose(
 def _without_object(place: str, *, exists: bool, marker: Marker | None, bucket_empty: bool) -> Choice:
     if marker is not None:
         never_shipped = marker.place == place and marker.generation == 0
-        return Choice.KEEP if never_shipped and exists else Choice.GONE
+        if never_shipped and exists:
+            return Choice.KEEP
+        if not never_shipped or marker.pending_sha256 is not None:
+            return Choice.GONE
+        # The first start of all was ended before it made the file: nothing has ever been anywhere.
     if not bucket_empty:
         return Choice.FOREIGN
     return Choice.ADOPT if exists else Choice.START_EMPTY

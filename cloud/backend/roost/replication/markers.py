@@ -33,9 +33,18 @@ def write_marker(data_dir: Path, database: str, marker: Marker) -> None:
     sync_folder(data_dir)
 
 
+def sync_file(path: Path) -> None:
+    """Makes the content of a file that nobody has open last."""
+    _sync(path, os.O_RDONLY)
+
+
 def sync_folder(path: Path) -> None:
     """Makes renames in the folder last."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    _sync(path, os.O_RDONLY | os.O_DIRECTORY)
+
+
+def _sync(path: Path, flags: int) -> None:
+    descriptor = os.open(path, flags | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)
     finally:

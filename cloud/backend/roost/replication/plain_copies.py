@@ -15,7 +15,7 @@ from typing import Protocol
 
 from roost.clock import Clock
 from roost.domain.replication import BackupStanding, Choice, Marker, Remote, choose
-from roost.errors import ObjectMissing, PreconditionFailed, RoostError, Unavailable
+from roost.errors import BucketUnreachable, ObjectMissing, PreconditionFailed, RoostError, Unavailable
 from roost.replication.layout import DATABASES, SCHEMA, SHA256, plain_copy
 from roost.replication.markers import read_marker, write_marker
 from roost.replication.object_store import ObjectStore
@@ -99,13 +99,8 @@ class PlainCopies:
         remembered for `standing` and tried again with the next call.
         """
         with self._shipping:
-            try:
-                if not self._bucket_read:
-                    self._read_bucket()
-                for database in DATABASES:
-                    self._ship(database)
-            except (RoostError, OSError) as error:
-                trouble = error.message if isinstance(error, RoostError) else _of_disk(error)
+            trouble = self._ship_all()
+            if trouble is not None:
                 self._failures += 1
                 if self._trouble != trouble:
                     log.error("Backing up failed: %s", trouble)
@@ -171,6 +166,24 @@ class PlainCopies:
             if choice is not Choice.KEEP:
                 raise self._moved_on(database)
         self._bucket_read = True
+
+    def _ship_all(self) -> str | None:
+        """Each for itself: what keeps one from being shipped must not cost the other. The first trouble."""
+        first: str | None = None
+        try:
+            if not self._bucket_read:
+                self._read_bucket()
+            for database in DATABASES:
+                try:
+                    self._ship(database)
+                except BucketUnreachable:
+                    # The next would only wait as long again.
+                    raise
+                except (RoostError, OSError) as error:
+                    first = first or _told(error)
+        except (RoostError, OSError) as error:
+            first = first or _told(error)
+        return first
 
     def _ship(self, database: str) -> None:
         progress, written = self._progress[database], self._databases[database]
@@ -250,5 +263,7 @@ class PlainCopies:
         )
 
 
-def _of_disk(error: OSError) -> str:
+def _told(error: RoostError | OSError) -> str:
+    if isinstance(error, RoostError):
+        return error.message
     return f"No copy could be made: {error.strerror}. Free some space on the disk of DATA_DIR."

@@ -24,7 +24,7 @@ from roost.errors import (
 )
 from roost.replication.download import download
 from roost.replication.layout import DATABASES, SHA256, plain_copy
-from roost.replication.markers import read_marker, sync_folder, write_marker
+from roost.replication.markers import read_marker, sync_file, sync_folder, write_marker
 from roost.replication.object_store import ObjectStat, ObjectStore
 from roost.replication.set_aside import conflict_path
 from roost.storage.adoption import adoption_done, adoption_requested
@@ -102,7 +102,8 @@ class Restore:
                 leftover.unlink(missing_ok=True)
 
     def _look(self) -> list[_Case]:
-        bucket_empty = not self._store.list(limit=1).items
+        first = self._store.list(limit=1)
+        bucket_empty = not first.items and first.next_page_token is None
         adopting = adoption_requested(self._data_dir)
         cases = []
         for database in DATABASES:
@@ -190,7 +191,9 @@ class Restore:
         at = self._clock.now()
         aside = conflict_path(self._data_dir, database, at)
         self._copy_local(database)
-        self._copied(database).replace(aside)
+        copied = self._copied(database)
+        sync_file(copied)
+        copied.replace(aside)
         sync_folder(self._data_dir)
         log.error(
             "%s was changed here and in %s: this disk's is kept as %s",
