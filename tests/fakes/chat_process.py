@@ -18,7 +18,7 @@ ANNA = Person("anna", "Anna", None, Role.OWNER)
 
 
 class NoBots:
-    def answer_settings(self, bot_id: str, person: Person | None) -> AnswerSettings:
+    def answer_settings(self, bot_id: str, person_id: str) -> AnswerSettings:
         return AnswerSettings(bot_id=bot_id)
 
 

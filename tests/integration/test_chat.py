@@ -45,8 +45,8 @@ ROOT = Path(roost.__file__).parents[3]
 
 
 class OneBot:
-    def answer_settings(self, bot_id: str, person: Person | None) -> AnswerSettings:
-        if bot_id != "bot-1" or (person is not None and person.id != "anna"):
+    def answer_settings(self, bot_id: str, person_id: str) -> AnswerSettings:
+        if bot_id != "bot-1" or person_id != "anna":
             raise NotFound("There is no such bot.")
         return AnswerSettings(bot_id=bot_id, model="own")
 

@@ -12,6 +12,8 @@ import pytest
 from sqlalchemy import text
 
 from roost.domain.accounts import Person, Role
+from roost.domain.answers import Answer as MadeAnswer
+from roost.domain.answers import Question
 from roost.domain.people import Identity
 from roost.errors import DecryptionRefused
 from roost.services.live_events import QUEUE_LIMIT, SourceChanged
@@ -199,6 +201,32 @@ def test_a_session_of_ones_own_can_be_ended_and_its_stream_ends_with_it(house: I
     assert there.get("/api/threads").status_code == 401
     assert here.get("/api/threads").status_code == 200
     assert here.delete(f"/api/account/sessions/{other}").status_code == 404
+
+
+def test_a_conversation_with_a_bot_that_passed_on_is_answered_without_that_bot(
+    house: Installation, boss: Browser
+) -> None:
+    boss.post("/api/invitations", {"email": "anna@example.org"})
+    anna = enter(house, "anna")
+    browser = house.browser(anna)
+    bot = telegram_bot(browser)["id"]
+    thread = browser.post("/api/threads", {"bot_id": bot}).json["id"]
+    asked: list[str | None] = []
+
+    def make(question: Question) -> MadeAnswer:
+        asked.append(question.settings.bot_id)
+        return MadeAnswer("Yes.", (), (), False, None, None, 0)
+
+    def ask() -> None:
+        body = {"id": house.ids.new(), "text": "Ready?"}
+        run = browser.post(f"/api/threads/{thread}/messages", body).json["run_id"]
+        assert b"event: done" in b"".join(browser.get(f"/api/runs/{run}/events").frames())
+
+    house.answerer.answer_made = make
+    ask()
+    boss.request("PATCH", f"/api/people/{anna.id}", json={"role": "guest"})
+    ask()
+    assert asked == [bot, None]
 
 
 def test_a_stream_ends_with_its_key_without_waiting_for_a_heartbeat(house: Installation) -> None:

@@ -248,7 +248,7 @@ class Chat:
 
     def _new_thread(self, person: Person, thread_id: str | None, bot_id: str | None, title: str) -> Thread:
         if bot_id is not None:
-            self._bots.answer_settings(bot_id, person)
+            self._bots.answer_settings(bot_id, person.id)
         now = self._clock.now()
         fresh = check_id(thread_id, field="id") if thread_id else self._ids.new()
         return Thread(fresh, person.id, bot_id, "web", title, now, now)

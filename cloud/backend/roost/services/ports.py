@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from roost.domain.accounts import Person
 from roost.domain.alerts import Alert
 from roost.domain.answers import AnswerEvent, AnswerSettings, Question
 from roost.domain.bots import BotCredentials, BotIdentity
@@ -120,8 +119,8 @@ class ChatPlatform(Protocol):
 class BotAnswers(Protocol):
     """How the answers of a registered bot are made."""
 
-    def answer_settings(self, bot_id: str, person: Person | None) -> AnswerSettings:
-        """Raises NotFound when there is no such bot, or `person` may not see it; None asks for nobody."""
+    def answer_settings(self, bot_id: str, person_id: str) -> AnswerSettings:
+        """Raises NotFound when there is no such bot, or this person may not see it now."""
         ...
 
 

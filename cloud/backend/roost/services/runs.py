@@ -388,7 +388,7 @@ class Runs:
             text=given.question,
             person=f"web:{given.owner_id}",
             platform="web",
-            settings=self._settings(given.bot_id),
+            settings=self._settings(given.bot_id, given.owner_id),
             context=context,
         )
         answer = self._stream(live, question)
@@ -422,13 +422,13 @@ class Runs:
                     return answer
         return None
 
-    def _settings(self, bot_id: str | None) -> AnswerSettings:
+    def _settings(self, bot_id: str | None, owner_id: str) -> AnswerSettings:
         if bot_id is None:
             return AnswerSettings()
         try:
-            return self._bots.answer_settings(bot_id, None)
+            return self._bots.answer_settings(bot_id, owner_id)
         except NotFound:
-            # The bot was deleted since; the question still deserves its answer.
+            # The bot was deleted or is somebody else's since; the question still deserves its answer.
             return AnswerSettings()
 
     def _store(self, given: stored_runs.RunInput, answer: Answer, status: MessageStatus) -> Message | None:
