@@ -41,6 +41,11 @@ def test_every_piece_fits_and_nothing_is_lost(text: str) -> None:
     assert without_fences("\n".join(pieces)) == without_fences(text)
 
 
+def test_backticks_within_a_line_do_not_become_a_code_block() -> None:
+    text = "word " * 8 + "A sentence ends. " + "🦜" * 60 + "A sentence ends. ```python\n"
+    assert not any(piece.startswith("```") for piece in split_markdown(text, LIMIT))
+
+
 def test_units_are_those_of_utf_16() -> None:
     text = "a🦜é"
     assert utf16_length(text) == len(text.encode("utf-16-le")) // 2 == 4

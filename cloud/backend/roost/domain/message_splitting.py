@@ -64,13 +64,21 @@ def _best_cut(text: str, limit: int) -> int:
         for cut in reversed(candidates):
             if cut < end // 3:
                 break
-            if cut < len(text) and not any(start < cut < stop for start, stop in forbidden):
+            inside = any(start < cut < stop for start, stop in forbidden)
+            if cut < len(text) and not inside and not _makes_a_fence(text, cut):
                 return cut
     cut = end
     for start, stop in forbidden:
         if 0 < start < cut < stop:
             cut = start
+    if cut > 1 and _makes_a_fence(text, cut):
+        cut -= 1
     return _not_inside_a_cluster(text, cut)
+
+
+def _makes_a_fence(text: str, cut: int) -> bool:
+    """Whether backticks in the middle of a line would open a code block, standing first in the next piece."""
+    return text[cut - 1] != "\n" and text[cut:].lstrip(" ").startswith(("```", "~~~"))
 
 
 def _line_cut(text: str, limit: int) -> int:
