@@ -240,11 +240,12 @@ def compose(
             Step("telling where data is kept", lambda: _tell_where_data_is(settings)),
             Step("the first owner and sources", begin_workspace, offline=True),
             Step("roles by the settings", people.follow_settings, offline=True),
+            # First: a stop in the middle of a start must bring to safety what bots have acknowledged.
+            *([Step("backing up", bucket.start)] if bucket else []),
             Step("starting bots", lambda: supervisor.start(loop.start())),
             Step("resuming answers", lambda: _resume_answers(runs)),
         ),
         after_ready=(
-            *([Step("backing up", bucket.start)] if bucket else []),
             Step("the sign-in link", lambda: _offer_sign_in_link(settings, sign_in)),
             Step("starting the index", indexer.start),
             Step("starting to crawl", ingestion.start),

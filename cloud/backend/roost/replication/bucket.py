@@ -69,6 +69,6 @@ class Bucket:
         used = any(marker_path(self._settings.data_dir, database).exists() for database in DATABASES)
         if not used and folder.parent.is_dir():
             try:
-                folder.mkdir(exist_ok=True)
+                folder.mkdir(mode=0o700, exist_ok=True)
             except OSError as error:
                 log.warning("%s cannot be made: %s", folder, error.strerror)
