@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from roost.domain import chat_wording
-from roost.domain.chat import ChatStats
-from roost.services.spending import DayUse
+from roost.domain.chat import ChatStats, DayUse
 
 SLASH_COMMAND, TEXT_OPTION = 1, 3
 SERVERS, PRIVATE_WITH_BOT = 0, 1
@@ -67,13 +66,9 @@ def stats_text(stats: ChatStats, use: DayUse, number: int) -> str:
     """What was asked here, what is left for today, and the number that stands for this place in the bot's
     allowed chats.
     """
-    used = f"Written answers today: {use.questions:,}"
-    if use.questions_limit is not None:
-        used += f" of {use.questions_limit:,}"
-    tokens = f"tokens this bot used today: {use.tokens:,}"
-    if use.tokens_limit is not None:
-        tokens += f" of {use.tokens_limit:,}"
-    return f"{chat_wording.stats_text(stats)}\n\n{used}; {tokens}.\nThis place's number: `{number}`"
+    return (
+        f"{chat_wording.stats_text(stats)}\n\n{chat_wording.use_text(use)}\nThis place's number: `{number}`"
+    )
 
 
 def not_here(number: int) -> str:

@@ -94,6 +94,16 @@ class ChatStats:
     first_at: datetime | None
 
 
+@dataclass(frozen=True, slots=True)
+class DayUse:
+    """What was used today, and the limits; a limit of None is none."""
+
+    questions: int
+    questions_limit: int | None
+    tokens: int
+    tokens_limit: int | None
+
+
 def title_of(question: str) -> str:
     """The question's first 50 characters, cut at a word where one ends."""
     plain = _BLANKS.sub(" ", question).strip()

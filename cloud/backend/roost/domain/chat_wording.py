@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from roost.domain.chat import ChatStats
+from roost.domain.chat import ChatStats, DayUse
 
 ONLY_TEXT = "I can only read text. Please type your question."
 EMPTY_ASK = "Type your question after the command, for example: `/ask How do I begin?`"
@@ -31,6 +31,17 @@ def stats_text(stats: ChatStats) -> str:
         else f"The documentation could not answer {stats.refused} of them."
     )
     return f"You have asked {asked} since {stats.first_at:%d %B %Y}. {unanswered}"
+
+
+def use_text(use: DayUse) -> str:
+    """What is left for today."""
+    used = f"Written answers today: {use.questions:,}"
+    if use.questions_limit is not None:
+        used += f" of {use.questions_limit:,}"
+    tokens = f"tokens this bot used today: {use.tokens:,}"
+    if use.tokens_limit is not None:
+        tokens += f" of {use.tokens_limit:,}"
+    return f"{used}; {tokens}."
 
 
 def plain_name(name: str) -> str:

@@ -11,6 +11,7 @@ from datetime import date, datetime
 
 from roost.clock import Clock
 from roost.domain.answers import Question
+from roost.domain.chat import DayUse
 from roost.errors import LimitReached
 from roost.storage import daily_use
 from roost.storage.database import Database, Transaction
@@ -30,16 +31,6 @@ class Reservation:
     person: str
     bot: str
     at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class DayUse:
-    """What was used today, and the limits; a limit of None is none."""
-
-    questions: int
-    questions_limit: int | None
-    tokens: int
-    tokens_limit: int | None
 
 
 class Spending:

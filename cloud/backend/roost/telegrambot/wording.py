@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from roost.domain.chat import ChatStats
+from roost.domain.chat import ChatStats, DayUse
 from roost.domain.chat_wording import (
     CLEARED,
     EMPTY_ASK,
@@ -11,9 +11,9 @@ from roost.domain.chat_wording import (
     UNKNOWN_COMMAND,
     plain_name,
     stats_text,
+    use_text,
     welcome,
 )
-from roost.services.spending import DayUse
 
 __all__ = ["CLEARED", "EMPTY_ASK", "FAILED", "ONLY_TEXT", "UNKNOWN_COMMAND", "welcome"]
 
@@ -60,13 +60,7 @@ def help_text(bot_name: str) -> str:
 
 def stats(asked: ChatStats, use: DayUse, chat_id: int) -> str:
     """What was asked here, what is left for today, and the chat's number for whoever sets the bot up."""
-    used = f"Written answers today: {use.questions:,}"
-    if use.questions_limit is not None:
-        used += f" of {use.questions_limit:,}"
-    tokens = f"tokens this bot used today: {use.tokens:,}"
-    if use.tokens_limit is not None:
-        tokens += f" of {use.tokens_limit:,}"
-    return f"{stats_text(asked)}\n\n{used}; {tokens}.\nThis chat's number: `{chat_id}`"
+    return f"{stats_text(asked)}\n\n{use_text(use)}\nThis chat's number: `{chat_id}`"
 
 
 def not_allowed(chat_id: int) -> str:
