@@ -344,30 +344,53 @@ def test_two_disks_on_one_bucket_overwrite_nothing(place: Place, tmp_path: Path)
         assert one.terminate() == 0
 
 
+def empty(place: Place) -> None:
+    for item in place.store.list().items:
+        place.store.delete(item.name)
+
+
+def adopt(place: Place, data_dir: Path) -> str:
+    """What the command says."""
+    adopted = subprocess.run(
+        [sys.executable, "-m", "roost", "backup", "now", "--adopt"],
+        cwd=BACKEND,
+        env={**place.environ, "DATA_DIR": str(data_dir)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert adopted.returncode == 0, adopted.stderr
+    return adopted.stdout
+
+
 def test_an_emptied_bucket_is_filled_again_once_a_person_says_so(place: Place, tmp_path: Path) -> None:
     data_dir = tmp_path / "data"
     with RoostProcess(data_dir, place.environ) as roost:
         roost.start()
         kept = new_thread(roost)
         assert roost.terminate() == 0
-        for item in place.store.list().items:
-            place.store.delete(item.name)
+        empty(place)
         roost.launch()
         wait_for_reason(roost, "The bucket was emptied or exchanged")
-        adopted = subprocess.run(
-            [sys.executable, "-m", "roost", "backup", "now", "--adopt"],
-            cwd=BACKEND,
-            env={**place.environ, "DATA_DIR": str(data_dir)},
-            capture_output=True,
-            text=True,
-            timeout=30,
-            check=False,
-        )
-        assert adopted.returncode == 0, adopted.stderr
+        assert "within 15 seconds" in adopt(place, data_dir)
         roost.wait_until_ready(40)
         assert threads(roost) == {kept}
-        assert roost.terminate() == 0
+
+        wait_for(lambda: len(place.store.list().items) == 2, "the first copies are there")
+        empty(place)
+        assert "has everything" in adopt(place, data_dir), "also while it runs"
         assert len(place.store.list().items) == 2
+        assert not (data_dir / "adopt-bucket").exists()
+        assert roost.terminate() == 0
+
+        empty(place)
+        assert "has everything" in adopt(place, data_dir), "also where none runs"
+        assert len(place.store.list().items) == 2
+        assert not (data_dir / "adopt-bucket").exists()
+        roost.start()
+        assert threads(roost) == {kept}
+        assert roost.terminate() == 0
 
 
 def test_what_cannot_be_meant_is_refused_at_the_start(tmp_path: Path) -> None:

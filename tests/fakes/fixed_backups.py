@@ -18,7 +18,7 @@ class FixedBackups:
     def standing(self) -> BackupStanding:
         return BackupStanding("gs://roost", AT, None, tuple(self.conflicts), 2, 0)
 
-    def back_up(self) -> bool:
+    def back_up_now(self, *, adopt: bool = False) -> bool:
         return True
 
     def dismiss(self, conflict_id: str) -> None:

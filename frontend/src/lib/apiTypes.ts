@@ -551,12 +551,19 @@ export interface Readiness {
   reason: string | null;
 }
 
+export interface BackupRequest {
+  /** Also into a bucket that was emptied or exchanged; never over another's copy */
+  adopt?: boolean;
+}
+
 /** Without a bucket all are null: data stays in DATA_DIR */
 export interface Replication {
   bucket: string | null;
   last_backup_at: string | null;
   /** Why the last backup failed */
   trouble: string | null;
+  /** It failed because what was in the bucket is gone */
+  emptied: boolean;
   conflicts: ReplicationConflict[];
   lag_s: number | null;
   bytes_unshipped: number | null;

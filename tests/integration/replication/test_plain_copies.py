@@ -12,6 +12,7 @@ import pytest
 
 from roost.replication.gcs import GcsStore
 from roost.replication.markers import read_marker
+from roost.storage.adoption import adoption_requested, request_adoption
 from tests.fakes.bucket_house import BucketHouse, notes_in_object, somebody_elses_copy
 from tests.fakes.fake_gcs import FakeGcs, Fault
 
@@ -230,4 +231,51 @@ def test_a_stalled_bucket_fails_in_seconds(house: BucketHouse, gcs: FakeGcs) -> 
     assert time.monotonic() - began_s < 8
     assert house.notes() == ["stuck"]
     gcs.flow()
+    house.stop()
+
+
+def test_a_bucket_emptied_while_running_is_filled_once_a_person_says_so(
+    house: BucketHouse, gcs: FakeGcs, tmp_path: Path
+) -> None:
+    house.start()
+    house.note("kept")
+    house.running.back_up()
+    gcs.buckets["roost"].clear()
+    assert not house.running.back_up_now()
+    assert house.running.standing().emptied
+    assert gcs.names() == []
+    request_adoption(house.data_dir)
+    assert house.running.back_up_now(adopt=True)
+    assert not house.running.standing().emptied
+    assert not adoption_requested(house.data_dir)
+    assert gcs.names() == ["bot_configs.db", "conversations.db"]
+    assert notes_in_object(house.store, "conversations.db", tmp_path / "x") == ["kept"]
+    house.stop()
+
+
+def test_nobody_elses_copy_is_adopted_away(house: BucketHouse, gcs: FakeGcs, tmp_path: Path) -> None:
+    house.start()
+    house.running.back_up()
+    newer = somebody_elses_copy(tmp_path / "theirs", "conversations", "theirs")
+    gcs.place("conversations.db", newer)
+    assert not house.running.back_up_now(adopt=True)
+    assert "Nothing is overwritten" in (house.running.standing().trouble or "")
+    assert gcs.content("conversations.db") == newer
+    house.stop()
+
+
+def test_the_same_copy_under_another_generation_is_written_onto(
+    house: BucketHouse, gcs: FakeGcs, tmp_path: Path
+) -> None:
+    house.start()
+    house.note("before")
+    assert house.stop()
+    stored = house.store.stat("conversations.db")
+    house.store.put("conversations.db", gcs.content("conversations.db"), metadata=stored.metadata)
+    gcs.forbidden = True
+    house.start()
+    house.note("after")
+    gcs.forbidden = False
+    assert house.running.back_up()
+    assert notes_in_object(house.store, "conversations.db", tmp_path / "x") == ["before", "after"]
     house.stop()

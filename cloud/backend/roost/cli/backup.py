@@ -19,33 +19,48 @@ def add(nouns: Any, common: argparse.ArgumentParser) -> None:
 
 
 def back_up(command: Command) -> None:
-    if command.options.adopt:
-        adopt(command)
-        return
+    if command.options.adopt and command.server is None:
+        _adopt_here(command)
+    else:
+        _back_up(command)
+
+
+def _back_up(command: Command) -> None:
     with command.connect() as roost:
-        done = roost.post("/api/backup")
+        done = roost.post("/api/backup", {"adopt": command.options.adopt})
     command.terminal.show(
         done, lambda: command.terminal.say(f"{done['bucket']} has everything as of {done['last_backup_at']}.")
     )
 
 
-def adopt(command: Command) -> None:
-    """Works while the server answers nobody: the request is left in the data folder."""
+def _adopt_here(command: Command) -> None:
+    """A server that stands by answers nobody, and a start refuses such a bucket: then the request is left in
+    the data folder. Never elsewhere: it would be followed when the bucket is found empty one day.
+    """
+    from roost.cli.reaching import stands_by
     from roost.errors import InvalidInput
     from roost.settings import Settings
-    from roost.storage.adoption import request_adoption
+    from roost.storage.adoption import adoption_done, request_adoption
+    from roost.storage.data_folder import DataFolder
 
-    if command.server is not None:
-        raise InvalidInput("--adopt is about the disk of one machine. Run it there, without --server.")
     data_dir = Settings.from_env(command.environ).data_dir
     if not data_dir.is_dir():
         raise InvalidInput(f"There is no {data_dir}. Set DATA_DIR to the folder that the server uses.")
-    request_adoption(data_dir)
-    terminal = command.terminal
-    terminal.show(
-        {"requested": True},
-        lambda: terminal.say(
-            "The bucket is used as it is, and filled from this disk: by a server that waits for it within "
-            "15 seconds, else at the next start."
-        ),
-    )
+    if not DataFolder(data_dir).in_use():
+        request_adoption(data_dir)
+        try:
+            _back_up(command)
+        finally:
+            adoption_done(data_dir)
+    elif stands_by(data_dir):
+        request_adoption(data_dir)
+        terminal = command.terminal
+        terminal.show(
+            {"requested": True},
+            lambda: terminal.say(
+                "The server that waits for the bucket uses it as it is, and fills it from this disk, within "
+                "15 seconds."
+            ),
+        )
+    else:
+        _back_up(command)

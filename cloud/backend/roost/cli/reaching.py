@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
@@ -97,6 +98,18 @@ def take_or_find(folder: DataFolder) -> ServerAddress | None:
                 code=IN_USE,
             )
         time.sleep(RETRY_S)
+
+
+def stands_by(data_dir: Path) -> bool:
+    """Whether the server of this folder lives and is not ready at this moment."""
+    address = read_server_file(data_dir)
+    if address is None:
+        return False
+    with _client(address.url, address.secret, {"Host": HERE}) as client:
+        try:
+            return client.get("/readyz", timeout=CONNECT_TIMEOUT_S).status_code == 503
+        except httpx.TransportError:
+            return False
 
 
 @contextmanager

@@ -108,7 +108,9 @@ class SetAside:
 
 @dataclass(frozen=True, slots=True)
 class BackupStanding:
-    """How the copies in the bucket are doing. `trouble` says, for people, why the last attempt failed."""
+    """How the copies in the bucket are doing. `trouble` says, for people, why the last attempt failed;
+    `emptied`: because what was there is gone, and only a person may go on, by adopting the bucket.
+    """
 
     bucket: str
     last_backup_at: datetime | None
@@ -116,3 +118,4 @@ class BackupStanding:
     conflicts: Sequence[SetAside]
     backups_total: int
     failures_total: int
+    emptied: bool = False

@@ -35,6 +35,9 @@ OWN = ".roost"
 LOCK_WAIT_S = 3.0
 PART_BYTES = 1024 * 1024
 COUNTER_DIGITS = 20
+# The copies hold people's conversations.
+FILE_MODE = 0o600
+FOLDER_MODE = 0o700
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +70,7 @@ class DirectoryStore:
         self._path = path
         self._own = path / OWN
         self._clock = clock
+        self._swept = False
 
     @property
     def place(self) -> str:
@@ -113,7 +117,7 @@ class DirectoryStore:
                     status.st_size,
                     status.st_mtime_ns,
                 )
-                file.parent.mkdir(parents=True, exist_ok=True)
+                _make_folder(file.parent)
                 self._record(name, entry, before)
                 partial.replace(file)
                 _sync_folder(file.parent)
@@ -169,16 +173,13 @@ class DirectoryStore:
                     yield name
 
     def _stage(self, content: bytes | BinaryIO) -> tuple[Path, str]:
-        """The content as a file beside, on disk, and its SHA-256. Done before the lock is taken."""
-        self._require_folder()
+        """The content as a file beside, on disk, and its SHA-256. The lock is held only while it is begun."""
         source = BytesIO(content) if isinstance(content, bytes) else content
         source.seek(0)
-        staging = self._own / "partial"
-        staging.mkdir(parents=True, exist_ok=True)
-        partial = staging / uuid4().hex
+        partial, descriptor = self._begin_partial()
         digest = hashlib.sha256()
         try:
-            with partial.open("xb") as file:
+            with os.fdopen(descriptor, "wb") as file:
                 while part := source.read(PART_BYTES):
                     digest.update(part)
                     file.write(part)
@@ -188,6 +189,22 @@ class DirectoryStore:
             partial.unlink(missing_ok=True)
             raise
         return partial, digest.hexdigest()
+
+    def _begin_partial(self) -> tuple[Path, int]:
+        """A new file and its descriptor, locked for as long as somebody writes it: what nobody has locked
+        was left by a kill.
+        """
+        with self._locked():
+            staging = self._own / "partial"
+            _make_folder(staging)
+            if not self._swept:
+                for leftover in staging.iterdir():
+                    _unlink_unless_locked(leftover)
+                self._swept = True
+            partial = staging / uuid4().hex
+            descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, FILE_MODE)
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return partial, descriptor
 
     def _entry(self, name: str) -> _Entry:
         entry = self._find(name)
@@ -230,9 +247,9 @@ class DirectoryStore:
 
     def _record(self, name: str, entry: _Entry, before: _Entry | None) -> None:
         path = self._record_path(name)
-        path.parent.mkdir(parents=True, exist_ok=True)
+        _make_folder(path.parent)
         partial = path.with_name(path.name + ".partial")
-        with partial.open("w", encoding="utf-8") as file:
+        with open(partial, "w", encoding="utf-8", opener=_private) as file:
             json.dump([asdict(each) for each in (entry, before) if each is not None], file)
             file.flush()
             os.fsync(file.fileno())
@@ -257,7 +274,7 @@ class DirectoryStore:
         except (FileNotFoundError, ValueError):
             last = 0
         generation = max(last + 1, int(self._clock.now().timestamp() * 1_000_000))
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, FILE_MODE)
         try:
             # One small write in place: a kill leaves the old number or the new one.
             os.pwrite(descriptor, str(generation).rjust(COUNTER_DIGITS, "0").encode(), 0)
@@ -276,8 +293,8 @@ class DirectoryStore:
     def _locked(self) -> Iterator[None]:
         with self._translated():
             self._require_folder()
-            self._own.mkdir(exist_ok=True)
-            descriptor = os.open(self._own / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            self._own.mkdir(mode=FOLDER_MODE, exist_ok=True)
+            descriptor = os.open(self._own / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, FILE_MODE)
             try:
                 self._take(descriptor)
                 yield
@@ -319,6 +336,32 @@ class DirectoryStore:
 
 def _stat(name: str, entry: _Entry) -> ObjectStat:
     return ObjectStat(name, entry.generation, entry.size_bytes, entry.metadata)
+
+
+def _make_folder(path: Path) -> None:
+    """With the folders above it, each for its owner alone; `mkdir(parents=True)` would open those to all."""
+    if not path.is_dir():
+        _make_folder(path.parent)
+        path.mkdir(mode=FOLDER_MODE, exist_ok=True)
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, FILE_MODE)
+
+
+def _unlink_unless_locked(path: Path) -> None:
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return
+    else:
+        path.unlink(missing_ok=True)
+    finally:
+        os.close(descriptor)
 
 
 def _sync_folder(path: Path) -> None:

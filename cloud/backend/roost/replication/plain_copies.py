@@ -21,6 +21,7 @@ from roost.replication.markers import read_marker, write_marker
 from roost.replication.object_store import ObjectStore
 from roost.replication.restore import Restored
 from roost.replication.set_aside import conflicts, dismiss
+from roost.storage.adoption import adoption_done
 from roost.storage.copies import copy_database, sha256_of
 
 log = logging.getLogger("roost.replication")
@@ -28,6 +29,7 @@ log = logging.getLogger("roost.replication")
 EVERY_S = 300.0
 AGAIN_AFTER_S = 15.0
 """After a failure."""
+EMPTIED = "bucket_emptied"
 
 
 class Written(Protocol):
@@ -69,6 +71,7 @@ class PlainCopies:
         self._started = False
         self._bucket_read = False
         self._trouble: str | None = None
+        self._emptied_now = False
         self._last_backup_at: datetime | None = None
         self._backups = 0
         self._failures = 0
@@ -94,12 +97,21 @@ class PlainCopies:
         if self._started:
             self.back_up()
 
+    def back_up_now(self, *, adopt: bool = False) -> bool:
+        """`back_up` for a person: the bucket is looked at first, however little there is to ship."""
+        return self._back_up(look=True, adopt=adopt)
+
     def back_up(self) -> bool:
         """Ships what changed since the last copy: True when the bucket has everything now. A failure is
         remembered for `standing` and tried again with the next call.
         """
+        return self._back_up(look=False, adopt=False)
+
+    def _back_up(self, *, look: bool, adopt: bool) -> bool:
         with self._shipping:
-            trouble = self._ship_all()
+            if look:
+                self._bucket_read = False
+            trouble = self._ship_all(adopt)
             if trouble is not None:
                 self._failures += 1
                 if self._trouble != trouble:
@@ -119,6 +131,7 @@ class PlainCopies:
             conflicts=conflicts(self._data_dir),
             backups_total=self._backups,
             failures_total=self._failures,
+            emptied=self._emptied_now,
         )
 
     def dismiss(self, conflict_id: str) -> None:
@@ -155,22 +168,42 @@ class PlainCopies:
                 stat = self._store.stat(plain_copy(database))
             except ObjectMissing:
                 stat = None
+            marker = read_marker(self._data_dir, database)
             choice = choose(
                 self._store.place,
                 exists=True,
-                marker=read_marker(self._data_dir, database),
+                marker=marker,
                 remote=None if stat is None else Remote(stat.generation, stat.metadata.get(SHA256)),
                 bucket_empty=False,
                 changed=lambda marker: True,
             )
+            if stat is None and choice is not Choice.KEEP:
+                raise self._emptied(database)
             if choice is not Choice.KEEP:
                 raise self._moved_on(database)
+            if stat is not None and marker is not None and stat.generation != marker.generation:
+                # The same content under another generation: a folder that was copied, our own upload whose
+                # answer was lost.
+                sha256 = stat.metadata.get(SHA256)
+                write_marker(self._data_dir, database, Marker(self._store.place, stat.generation, sha256))
         self._bucket_read = True
 
-    def _ship_all(self) -> str | None:
+    def _adopt(self) -> None:
+        """What the bucket does not hold is shipped as if it never had."""
+        for database in DATABASES:
+            try:
+                self._store.stat(plain_copy(database))
+            except ObjectMissing:
+                write_marker(self._data_dir, database, Marker(self._store.place, 0, None))
+                self._progress[database].commits = None
+        adoption_done(self._data_dir)
+
+    def _ship_all(self, adopt: bool) -> str | None:
         """Each for itself: what keeps one from being shipped must not cost the other. The first trouble."""
-        first: str | None = None
+        first: RoostError | OSError | None = None
         try:
+            if adopt:
+                self._adopt()
             if not self._bucket_read:
                 self._read_bucket()
             for database in DATABASES:
@@ -180,10 +213,11 @@ class PlainCopies:
                     # The next would only wait as long again.
                     raise
                 except (RoostError, OSError) as error:
-                    first = first or _told(error)
+                    first = first or error
         except (RoostError, OSError) as error:
-            first = first or _told(error)
-        return first
+            first = first or error
+        self._emptied_now = isinstance(first, RoostError) and first.code == EMPTIED
+        return None if first is None else _told(first)
 
     def _ship(self, database: str) -> None:
         progress, written = self._progress[database], self._databases[database]
@@ -258,8 +292,9 @@ class PlainCopies:
     def _emptied(self, database: str) -> Unavailable:
         return Unavailable(
             f"The bucket was emptied or exchanged: {self._store.place} holds no {plain_copy(database)} any "
-            "more. Put it back, or restart Roost and run `roost backup now --adopt`.",
-            code="bucket_emptied",
+            "more. Put it back, or go on with what is here: by the button on the page Status, or by "
+            "`roost backup now --adopt`.",
+            code=EMPTIED,
         )
 
 

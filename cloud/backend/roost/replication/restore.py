@@ -26,7 +26,7 @@ from roost.replication.download import download
 from roost.replication.layout import DATABASES, SHA256, plain_copy
 from roost.replication.markers import read_marker, sync_file, sync_folder, write_marker
 from roost.replication.object_store import ObjectStat, ObjectStore
-from roost.replication.set_aside import conflict_path
+from roost.replication.set_aside import conflict_path, is_set_aside
 from roost.storage.adoption import adoption_done, adoption_requested
 from roost.storage.copies import check_copy, copy_database, settle, sha256_of
 
@@ -91,8 +91,15 @@ class Restore:
             ) from error
         except (RemoteError, StorageError) as error:
             raise Unavailable(error.message, code=error.code, retry_after_s=5) from error
-        for case in cases:
-            self._settle(case)
+        try:
+            for case in cases:
+                self._settle(case)
+        except OSError as error:
+            raise Unavailable(
+                f"DATA_DIR cannot be written ({error.strerror}). Free some space on its disk.",
+                code="disk_full",
+                retry_after_s=5,
+            ) from error
         adoption_done(self._data_dir)
         return Restored(None)
 
@@ -188,9 +195,10 @@ class Restore:
                 raise ValueError(f"{case.choice} is refused before")
 
     def _set_aside(self, database: str) -> None:
-        at = self._clock.now()
-        aside = conflict_path(self._data_dir, database, at)
-        self._copy_local(database)
+        sha256 = self._copy_local(database)
+        if is_set_aside(self._data_dir, database, sha256):
+            return
+        aside = conflict_path(self._data_dir, database, self._clock.now())
         copied = self._copied(database)
         sync_file(copied)
         copied.replace(aside)

@@ -11,6 +11,7 @@ from pathlib import Path
 from roost.domain.replication import SetAside
 from roost.errors import NotFound
 from roost.replication.layout import DATABASES
+from roost.storage.copies import sha256_of
 
 TIME = "%Y%m%dT%H%M%S.%fZ"
 DISMISSED = ".dismissed"
@@ -29,6 +30,14 @@ def conflicts(data_dir: Path) -> tuple[SetAside, ...]:
             if at is not None and not _dismissal(path).exists():
                 found.append(SetAside(path.name, database, at))
     return tuple(sorted(found, key=lambda conflict: conflict.at))
+
+
+def is_set_aside(data_dir: Path, database: str, sha256: str) -> bool:
+    """Whether a conflict holds just this: a start that failed after setting it aside tries again."""
+    return any(
+        conflict.database == database and sha256_of(data_dir / conflict.id) == sha256
+        for conflict in conflicts(data_dir)
+    )
 
 
 def dismiss(data_dir: Path, conflict_id: str) -> None:

@@ -10,8 +10,10 @@ from roost.domain.replication import BackupStanding
 class Backups(Protocol):
     def standing(self) -> BackupStanding: ...
 
-    def back_up(self) -> bool:
-        """Ships what changed since the last copy; False when that failed, and `standing` says why."""
+    def back_up_now(self, *, adopt: bool = False) -> bool:
+        """Looks at the bucket and ships what it has not got; False when that failed, and `standing` says why.
+        With `adopt` also into a bucket that was emptied or exchanged; never over somebody else's copy.
+        """
         ...
 
     def dismiss(self, conflict_id: str) -> None:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from roost.errors import NotFound, Unavailable
 from roost.services.backups import Backups
 from roost.web.calls import Call
-from roost.web.payloads_operations import Replication, ReplicationConflict
+from roost.web.payloads_operations import BackupRequest, Replication, ReplicationConflict
 
 
-def back_up(call: Call) -> Replication:
+def back_up(call: Call, body: BackupRequest) -> Replication:
     """Bring the copies in the bucket up to date."""
     backups = _backups(call)
-    if not backups.back_up():
+    if not backups.back_up_now(adopt=body.adopt):
         raise Unavailable(backups.standing().trouble or "The backup failed.", code="backup_failed")
     return shown(backups)
 
@@ -30,6 +30,7 @@ def shown(backups: Backups | None) -> Replication:
         bucket=standing.bucket if standing else None,
         last_backup_at=standing.last_backup_at if standing else None,
         trouble=standing.trouble if standing else None,
+        emptied=standing is not None and standing.emptied,
         conflicts=[
             ReplicationConflict(id=each.id, database=each.database, set_aside_at=each.at)
             for each in (standing.conflicts if standing else ())

@@ -25,10 +25,15 @@ class ReplicationConflict(Payload):
     set_aside_at: Moment
 
 
+class BackupRequest(Payload):
+    adopt: bool = False
+
+
 class Replication(Payload):
     bucket: str | None
     last_backup_at: Moment | None
     trouble: str | None
+    emptied: bool
     conflicts: list[ReplicationConflict]
     lag_s: float | None
     bytes_unshipped: int | None

@@ -2,6 +2,7 @@ import { Link } from '@tanstack/react-router';
 import { CircleAlert, CircleCheck, Pause } from 'lucide-react';
 import type { ReactNode } from 'react';
 import type { BotStatus, InstallationStatus, ReplicationConflict, Source } from '../../lib/apiTypes';
+import { useUser } from '../../lib/session';
 import { useSources } from '../../lib/sources';
 import { ago, count, dateTime, duration, secondsSince, useNow } from '../../lib/time';
 import { BotStatusBadge } from '../../ui/BotStatusBadge';
@@ -9,7 +10,7 @@ import { Button } from '../../ui/Button';
 import { Page } from '../../ui/Page';
 import { FailedState, LoadingState } from '../../ui/States';
 import { Picture } from './Picture';
-import { useDismissConflict, useReadiness, useStatus, useUnanswered } from './statusApi';
+import { useAdoptBucket, useDismissConflict, useReadiness, useStatus, useUnanswered } from './statusApi';
 import { bots as botWords, crawl, data, unanswered, status as words } from './strings';
 
 /** How Roost is doing, from the docs to the people. */
@@ -118,6 +119,7 @@ function DataFacts({ status: { database, replication, sqlite_version } }: { stat
     bucket,
     last_backup_at,
     trouble,
+    emptied,
     conflicts,
     lag_s,
     bytes_unshipped,
@@ -145,7 +147,8 @@ function DataFacts({ status: { database, replication, sqlite_version } }: { stat
   else {
     facts.push([data.bucket, bucket]);
     facts.push([data.lastBackup, last_backup_at === null ? data.noBackup : dateTime(last_backup_at)]);
-    if (trouble !== null) facts.push([data.trouble, trouble]);
+    if (trouble !== null)
+      facts.push([data.trouble, <Trouble key="trouble" trouble={trouble} emptied={emptied} />]);
     if (conflicts.length > 0)
       facts.push([data.conflicts, <Conflicts key="conflicts" conflicts={conflicts} />]);
     if (lag_s !== null) facts.push([data.lag, duration(lag_s)]);
@@ -164,6 +167,21 @@ function DataFacts({ status: { database, replication, sqlite_version } }: { stat
         </div>
       ))}
     </dl>
+  );
+}
+
+function Trouble({ trouble, emptied }: { trouble: string; emptied: boolean }) {
+  const owner = useUser()?.role === 'owner';
+  const adopt = useAdoptBucket();
+  return (
+    <div className="flex flex-col items-start gap-1">
+      {trouble}
+      {emptied && owner ? (
+        <Button onClick={() => adopt.mutate()} disabled={adopt.isPending}>
+          {data.adopt}
+        </Button>
+      ) : null}
+    </div>
   );
 }
 

@@ -24,6 +24,15 @@ export function useDismissConflict() {
   });
 }
 
+/** Goes on with what this Roost has, in a bucket that was emptied or exchanged. */
+export function useAdoptBucket() {
+  const queries = useQueryClient();
+  return useMutation({
+    mutationFn: () => api.post<Replication>('/api/backup', { adopt: true }),
+    onSettled: () => queries.invalidateQueries({ queryKey: queryKeys.status }),
+  });
+}
+
 /** What a load balancer is told; a refusal means: not ready. */
 export function useReadiness() {
   return useQuery({

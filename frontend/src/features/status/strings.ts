@@ -76,6 +76,7 @@ export const data = {
   lastBackup: 'Last backup',
   noBackup: 'None yet',
   trouble: 'Trouble',
+  adopt: 'Fill the bucket again',
   conflicts: 'Set aside',
   dismiss: 'Dismiss',
   lag: 'Behind by',
