@@ -9,6 +9,17 @@ from enum import StrEnum
 
 
 @dataclass(frozen=True, slots=True)
+class PageState:
+    """What a database file holds, in a few numbers: equal content has an equal one. `checksum` is 64 bits,
+    put together from every page; `pages` counts those of `page_size` bytes.
+    """
+
+    checksum: int
+    pages: int
+    page_size: int
+
+
+@dataclass(frozen=True, slots=True)
 class Marker:
     """What a local file has last had in common with the bucket.
 

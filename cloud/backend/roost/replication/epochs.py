@@ -1,0 +1,166 @@
+"""The epochs of the log: one for each time somebody held the lease, each with a document that begins it.
+
+A number whose holder ended before it wrote its document is closed by a tombstone, so that it can never begin
+late.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from roost.clock import parse_timestamp, timestamp
+from roost.domain.replication import PageState
+from roost.errors import ObjectDamaged, ObjectMissing, PreconditionFailed
+from roost.replication.layout import EPOCHS, SHA256, epoch_document
+from roost.replication.object_store import ABSENT, ObjectStore
+
+
+@dataclass(frozen=True, slots=True)
+class EpochDocument:
+    """How an epoch began.
+
+    `base` has the state of each database that is in it; `base_snapshots` names the snapshot that holds this
+    state, None where the log before leads to it. `prev_last_seq` is the number of the object that ended
+    `prev_epoch`'s log. `owner` is the data folder's id.
+    """
+
+    epoch: int
+    prev_epoch: int | None
+    prev_last_seq: int
+    base: Mapping[str, PageState]
+    base_snapshots: Mapping[str, str | None]
+    owner: str
+    instance: str
+    revision: str
+    created: datetime
+
+    def to_bytes(self) -> bytes:
+        """Equal documents give equal bytes."""
+        return _json(
+            {
+                "epoch": self.epoch,
+                "prev_epoch": self.prev_epoch,
+                "prev_last_seq": self.prev_last_seq,
+                "base": {
+                    name: {
+                        "checksum": f"{state.checksum:016x}",
+                        "pages": state.pages,
+                        "page_size": state.page_size,
+                    }
+                    for name, state in self.base.items()
+                },
+                "base_snapshots": dict(self.base_snapshots),
+                "owner": self.owner,
+                "instance": self.instance,
+                "revision": self.revision,
+                "created": timestamp(self.created),
+            }
+        )
+
+    @property
+    def sha256(self) -> str:
+        """Of the object: what the epoch's first segment names as its predecessor."""
+        return hashlib.sha256(self.to_bytes()).hexdigest()
+
+
+def parse_epoch(content: bytes) -> EpochDocument | None:
+    """None for a tombstone. Raises ValueError for what is neither."""
+    try:
+        stored: dict[str, Any] = json.loads(content)
+        if stored.get("void"):
+            return None
+        return EpochDocument(
+            epoch=int(stored["epoch"]),
+            prev_epoch=None if stored["prev_epoch"] is None else int(stored["prev_epoch"]),
+            prev_last_seq=int(stored["prev_last_seq"]),
+            base={
+                str(name): PageState(int(state["checksum"], 16), int(state["pages"]), int(state["page_size"]))
+                for name, state in stored["base"].items()
+            },
+            base_snapshots=dict(stored["base_snapshots"]),
+            owner=str(stored["owner"]),
+            instance=str(stored["instance"]),
+            revision=str(stored["revision"]),
+            created=parse_timestamp(stored["created"]),
+        )
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"not the document of an epoch ({error!r})") from error
+
+
+def read_epochs(store: ObjectStore) -> dict[int, EpochDocument | None]:
+    """Every epoch there is, by its number; None for a tombstone. Raises ObjectDamaged."""
+    found: dict[int, EpochDocument | None] = {}
+    token: str | None = None
+    while True:
+        page = store.list(EPOCHS, page_token=token)
+        for item in page.items:
+            number = item.name.removeprefix(EPOCHS).removesuffix(".json")
+            if not number.isdigit():
+                continue
+            try:
+                found[int(number)] = parse_epoch(store.get(item.name))
+            except ValueError as error:
+                raise _damaged(store, item.name) from error
+            except ObjectMissing:
+                continue
+        token = page.next_page_token
+        if token is None:
+            return found
+
+
+def chain(epochs: Mapping[int, EpochDocument | None]) -> list[EpochDocument]:
+    """The epochs that lead to the newest one, oldest first. What is not of this chain was never followed."""
+    real = {number: document for number, document in epochs.items() if document is not None}
+    found: list[EpochDocument] = []
+    number: int | None = max(real, default=None)
+    while number is not None and number in real:
+        found.append(real[number])
+        earlier = real[number].prev_epoch
+        number = earlier if earlier is not None and earlier < number else None
+    return found[::-1]
+
+
+def begin_epoch(store: ObjectStore, document: EpochDocument) -> bool:
+    """False when the number was closed before: somebody else holds the lease. May be repeated."""
+    content = document.to_bytes()
+    return _create(store, epoch_document(document.epoch), content) == content
+
+
+def close_number(store: ObjectStore, epoch: int) -> bool:
+    """Makes an epoch that has not begun impossible; False when it has begun after all."""
+    content = _create(store, epoch_document(epoch), _json({"epoch": epoch, "void": True}))
+    try:
+        return parse_epoch(content) is None
+    except ValueError as error:
+        raise _damaged(store, epoch_document(epoch)) from error
+
+
+def _create(store: ObjectStore, name: str, content: bytes) -> bytes:
+    """What the object holds now: this, or what was there before."""
+    try:
+        store.put(
+            name,
+            content,
+            if_generation_match=ABSENT,
+            metadata={SHA256: hashlib.sha256(content).hexdigest()},
+        )
+    except PreconditionFailed:
+        # Perhaps our own attempt, whose answer was lost: its content tells.
+        return store.get(name)
+    return content
+
+
+def _damaged(store: ObjectStore, name: str) -> ObjectDamaged:
+    return ObjectDamaged(
+        f"{name} in {store.place} is damaged: it is not the document of an epoch. Put a good copy in its "
+        "place, from an older generation of the bucket if it keeps any."
+    )
+
+
+def _json(value: dict[str, Any]) -> bytes:
+    return json.dumps(value, sort_keys=True, separators=(",", ":")).encode()
