@@ -22,6 +22,7 @@ from roost.replication.object_store import ObjectStore
 from tests.e2e.roost_process import BACKEND, RoostProcess
 from tests.e2e.world import TOKEN, wait_for, world
 from tests.fakes.fake_gcs import FakeGcs, Fault
+from tests.fakes.small_disk import mounted
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(120)]
 
@@ -270,6 +271,30 @@ def test_a_stop_in_the_middle_of_a_restore_leaves_nothing_half_done(gcs: FakeGcs
         roost.start()
         assert threads(roost) == {kept}
         assert roost.terminate() == 0
+
+
+def test_a_full_disk_is_told_and_waited_for(place: Place, tmp_path: Path) -> None:
+    with mounted(tmp_path / "disk", 64) as disk:
+        if disk is None:
+            pytest.skip("no file system may be mounted here")
+        data_dir = disk.path / "data"
+        with RoostProcess(data_dir, place.environ) as roost:
+            roost.start()
+            kept = new_thread(roost)
+            assert roost.terminate() == 0
+            before = [place.store.stat(name) for name in ("conversations.db", "bot_configs.db")]
+            for path in data_dir.glob("*.db*"):
+                path.unlink()
+            disk.leave(20_000)
+            roost.launch()
+            wait_for_reason(roost, "Free some space")
+            assert not (data_dir / "conversations.db").exists()
+            assert [place.store.stat(stat.name) for stat in before] == before
+            disk.free()
+            roost.wait_until_ready(40)
+            assert threads(roost) == {kept}
+            assert roost.terminate() == 0
+        assert not list(data_dir.glob("*.conflict-*"))
 
 
 def test_killed_in_the_middle_of_a_restore_the_next_start_makes_it(gcs: FakeGcs, tmp_path: Path) -> None:
