@@ -1,5 +1,6 @@
 """The one door for writes, on real files."""
 
+import asyncio
 import sqlite3
 import threading
 from functools import partial
@@ -102,6 +103,28 @@ def test_acknowledged_writes_of_many_threads_are_all_there_after_reopening(tmp_p
     assert len(acknowledged) == 400
     assert ids(again) == set(acknowledged)
     again.close()
+
+
+async def store_and_be_cancelled(database: Database) -> None:
+    for id_ in ("a", "b", "c"):
+        asyncio.wrap_future(database.submit(partial(insert, id_=id_))).cancel()
+    assert await asyncio.wrap_future(database.submit(lambda db: "stored")) == "stored"
+
+
+def test_what_was_submitted_is_stored_whoever_stops_waiting_for_it(database: Database) -> None:
+    asyncio.run(store_and_be_cancelled(database))
+    assert ids(database) == {"a", "b", "c"}
+    database.close()
+
+
+def test_a_submitted_write_fails_as_a_write_does_and_is_refused_when_closed(database: Database) -> None:
+    database.write(lambda db: insert(db, "a"))
+    outcome = database.submit(lambda db: insert(db, "a"))
+    with pytest.raises(IntegrityError):
+        outcome.result(20)
+    database.close()
+    with pytest.raises(Unavailable):
+        database.submit(lambda db: insert(db, "late"))
 
 
 def test_readers_cannot_write(database: Database) -> None:

@@ -47,6 +47,8 @@ class _Write:
     def __init__(self, run: Callable[[Connection], Any]) -> None:
         self.run = run
         self.outcome: Future[Any] = Future()
+        # What is queued will be stored: whoever stops waiting for it takes nothing back.
+        self.outcome.set_running_or_notify_cancel()
 
 
 class Database:
@@ -61,7 +63,8 @@ class Database:
         self.commits = 0
         """Rises with every transaction that was stored."""
         self._synchronous = synchronous
-        self._queue: queue.Queue[_Write | None] = queue.Queue(QUEUE_LIMIT)
+        self._queue: queue.SimpleQueue[_Write | None] = queue.SimpleQueue()
+        self._room = threading.Semaphore(QUEUE_LIMIT)
         self._gate = threading.Lock()
         self._opened = False
         self._writer_engine = self._engine(query_only=False)
@@ -89,17 +92,24 @@ class Database:
         """
         if threading.current_thread() is self._writer:
             raise RuntimeError("a write must not wait for another write on the writer's own thread")
+        return self._enqueue(run, QUEUE_TIMEOUT_S).result()
+
+    def submit(self, run: Callable[[Connection], T]) -> Future[T]:
+        """Like `write`, for a loop that must not block: the future ends as `write` would, once `run` is
+        committed or undone, and cannot be cancelled. Raises Unavailable at once when closed or overloaded.
+        """
+        return self._enqueue(run, 0.0)
+
+    def _enqueue(self, run: Callable[[Connection], T], patience_s: float) -> Future[T]:
+        if not self._room.acquire(timeout=patience_s):
+            raise Unavailable("Too many writes are waiting. Try again in a moment.", retry_after_s=2)
         entry = _Write(run)
         with self._gate:
             if not self._opened:
+                self._room.release()
                 raise Unavailable("Roost is starting or stopping. Try again in a moment.", retry_after_s=2)
-            try:
-                self._queue.put(entry, timeout=QUEUE_TIMEOUT_S)
-            except queue.Full as full:
-                raise Unavailable(
-                    "Too many writes are waiting. Try again in a moment.", retry_after_s=2
-                ) from full
-        return cast(T, entry.outcome.result())
+            self._queue.put(entry)
+        return entry.outcome
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -144,6 +154,7 @@ class Database:
         entry = self._queue.get()
         while entry is not None:
             batch.append(entry)
+            self._room.release()
             if len(batch) == BATCH_LIMIT:
                 return batch, False
             try:
@@ -156,19 +167,21 @@ class Database:
         results: list[tuple[_Write, Any]] = []
         try:
             with self._translated(), db.begin():
+                driver = _driver(db)
                 for entry in batch:
-                    nested = db.begin_nested()
+                    # Not SQLAlchemy's begin_nested: it costs as much as the write.
+                    driver.execute("SAVEPOINT entry")
                     try:
                         result = entry.run(db)
-                        nested.commit()
                     except BaseException as error:  # handed back to its caller - not ours to judge
-                        if not _in_transaction(db):
+                        if not driver.in_transaction:
                             # SQLite answers a full disk by undoing the whole transaction, savepoints and all.
                             raise
-                        nested.rollback()
+                        driver.execute("ROLLBACK TO entry")
                         entry.outcome.set_exception(_translate(error, self.path))
                     else:
                         results.append((entry, result))
+                    driver.execute("RELEASE entry")
         except BaseException as error:  # noqa: BLE001 - nothing of the batch is stored, every caller is told
             _fail(batch, error)
             return
@@ -184,8 +197,7 @@ class Database:
         wal = self.path.with_name(self.path.name + "-wal")
         try:
             if wal.stat().st_size >= at_bytes:
-                driver = cast(sqlite3.Connection, db.connection.driver_connection)
-                driver.execute(f"PRAGMA wal_checkpoint({mode})")
+                _driver(db).execute(f"PRAGMA wal_checkpoint({mode})")
         except (OSError, sqlite3.DatabaseError):
             # A full disk, a busy reader or a damaged file only postpones the checkpoint: the log keeps every
             # committed row.
@@ -243,8 +255,8 @@ def _fail(batch: list[_Write], error: BaseException) -> None:
             entry.outcome.set_exception(error)
 
 
-def _in_transaction(db: Connection) -> bool:
-    return cast(sqlite3.Connection, db.connection.driver_connection).in_transaction
+def _driver(db: Connection) -> sqlite3.Connection:
+    return cast(sqlite3.Connection, db.connection.driver_connection)
 
 
 def _translate(error: BaseException, path: Path) -> BaseException:
