@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -92,37 +92,70 @@ def parse_epoch(content: bytes) -> EpochDocument | None:
         raise ValueError(f"not the document of an epoch ({error!r})") from error
 
 
-def read_epochs(store: ObjectStore) -> dict[int, EpochDocument | None]:
-    """Every epoch there is, by its number; None for a tombstone. Raises ObjectDamaged."""
-    found: dict[int, EpochDocument | None] = {}
+class Epochs:
+    """The documents there were when this was constructed. Each is fetched when it is first asked for."""
+
+    def __init__(self, store: ObjectStore) -> None:
+        """Raises what the store raises."""
+        self._store = store
+        self._known: dict[int, EpochDocument | None] = {}
+        self._numbers = frozenset(_numbers(store))
+
+    def __contains__(self, epoch: int) -> bool:
+        """Whether it began, or was closed."""
+        return epoch in self._numbers
+
+    @property
+    def newest(self) -> EpochDocument | None:
+        """The last that began; None when none ever did. Raises ObjectDamaged."""
+        for number in sorted(self._numbers, reverse=True):
+            document = self.find(number)
+            if document is not None:
+                return document
+        return None
+
+    def find(self, epoch: int) -> EpochDocument | None:
+        """None for one that never began, and one that is not kept any more. Raises ObjectDamaged."""
+        if epoch not in self._numbers:
+            return None
+        if epoch not in self._known:
+            self._known[epoch] = self._fetch(epoch)
+        return self._known[epoch]
+
+    def backwards(self) -> Iterator[EpochDocument]:
+        """Those that lead to the newest, newest first, as far back as they are kept. What is not among them
+        was never followed by anything. Raises ObjectDamaged.
+        """
+        document = self.newest
+        while document is not None:
+            yield document
+            earlier = document.prev_epoch
+            document = self.find(earlier) if earlier is not None and earlier < document.epoch else None
+
+    def after(self, epoch: int) -> EpochDocument | None:
+        """The one that followed this one. Raises ObjectDamaged."""
+        return next((document for document in self.backwards() if document.prev_epoch == epoch), None)
+
+    def _fetch(self, epoch: int) -> EpochDocument | None:
+        try:
+            return parse_epoch(self._store.get(epoch_document(epoch)))
+        except ObjectMissing:
+            return None
+        except ValueError as error:
+            raise _damaged(self._store, epoch_document(epoch)) from error
+
+
+def _numbers(store: ObjectStore) -> Iterator[int]:
     token: str | None = None
     while True:
         page = store.list(EPOCHS, page_token=token)
         for item in page.items:
             number = item.name.removeprefix(EPOCHS).removesuffix(".json")
-            if not number.isdigit():
-                continue
-            try:
-                found[int(number)] = parse_epoch(store.get(item.name))
-            except ValueError as error:
-                raise _damaged(store, item.name) from error
-            except ObjectMissing:
-                continue
+            if number.isdigit():
+                yield int(number)
         token = page.next_page_token
         if token is None:
-            return found
-
-
-def chain(epochs: Mapping[int, EpochDocument | None]) -> list[EpochDocument]:
-    """The epochs that lead to the newest one, oldest first. What is not of this chain was never followed."""
-    real = {number: document for number, document in epochs.items() if document is not None}
-    found: list[EpochDocument] = []
-    number: int | None = max(real, default=None)
-    while number is not None and number in real:
-        found.append(real[number])
-        earlier = real[number].prev_epoch
-        number = earlier if earlier is not None and earlier < number else None
-    return found[::-1]
+            return
 
 
 def begin_epoch(store: ObjectStore, document: EpochDocument) -> bool:
