@@ -263,12 +263,13 @@ def compose(
             Step("the day's chores", chores.stop, 1.0),
         ),
         at_last=(
-            Step("the model's connections", writer.close, 0.3),
-            Step("the loop", lambda: loop.stop(0.5), 0.7),
-            Step("closing conversations.db", conversations.close, 2.0),
-            Step("closing bot_configs.db", bot_configs.close, 1.0),
-            Step("closing knowledge.db", knowledge.close, 1.0),
-            *([Step("the last backup", bucket.copies.finish, 2.5)] if bucket else []),
+            # 4.5 s together at most: `web.server.STOP_WITHIN_S` less what draining takes.
+            Step("the model's connections", writer.close, 0.2),
+            Step("the loop", lambda: loop.stop(0.3), 0.4),
+            Step("closing conversations.db", conversations.close, 1.0),
+            Step("closing bot_configs.db", bot_configs.close, 0.5),
+            *([Step("the last backup", bucket.copies.finish, 2.0)] if bucket else []),
+            Step("closing knowledge.db", knowledge.close, 0.3),
         ),
         for_crawling=(
             Step("starting the index", indexer.start),

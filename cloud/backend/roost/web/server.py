@@ -35,7 +35,9 @@ GRACEFUL_TIMEOUT_S = 9
 # a connection that is idle.
 DRAIN_S = 3
 LINGER_S = 0.5
-STOP_WAIT_S = 5.0
+# From SIGTERM to the end, whatever hangs. Cloud Run kills after ten seconds.
+STOP_WITHIN_S = 7.7
+STOP_WAIT_S = STOP_WITHIN_S - DRAIN_S - LINGER_S
 
 
 class Process(Protocol):
