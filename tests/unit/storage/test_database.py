@@ -11,6 +11,7 @@ from sqlalchemy import Connection, text
 from sqlalchemy.exc import IntegrityError
 
 from roost.errors import DatabaseUnreadable, SchemaTooNew, Unavailable
+from roost.storage.copies import copy_database
 from roost.storage.database import Database
 from roost.storage.migrations import inspect_file, migrations
 
@@ -23,21 +24,21 @@ def database(tmp_path: Path) -> Database:
 
 
 def insert(db: Connection, id_: str) -> None:
-    db.execute(
-        text("INSERT INTO unanswered (id, question, platform, created_at) VALUES (:id, 'q', 'web', 'now')"),
-        {"id": id_},
-    )
+    db.execute(text("CREATE TABLE IF NOT EXISTS entries (id TEXT PRIMARY KEY)"))
+    db.execute(text("INSERT INTO entries (id) VALUES (:id)"), {"id": id_})
 
 
 def ids(database: Database) -> set[str]:
     with database.read() as db:
-        return set(db.execute(text("SELECT id FROM unanswered")).scalars())
+        if not db.execute(text("SELECT 1 FROM sqlite_master WHERE name = 'entries'")).scalar():
+            return set()
+        return set(db.execute(text("SELECT id FROM entries")).scalars())
 
 
 def test_a_write_returns_its_result_and_is_seen_by_readers(database: Database) -> None:
     def count_after(db: Connection) -> int:
         insert(db, "a")
-        return int(db.execute(text("SELECT count(*) FROM unanswered")).scalar_one())
+        return int(db.execute(text("SELECT count(*) FROM entries")).scalar_one())
 
     assert database.write(count_after) == 1
     assert ids(database) == {"a"}
@@ -128,8 +129,9 @@ def test_a_submitted_write_fails_as_a_write_does_and_is_refused_when_closed(data
 
 
 def test_readers_cannot_write(database: Database) -> None:
+    database.write(lambda db: insert(db, "kept"))
     with pytest.raises(Unavailable, match="read-only"), database.read() as db:
-        db.execute(text("DELETE FROM unanswered"))
+        db.execute(text("DELETE FROM entries"))
     database.close()
 
 
@@ -223,17 +225,171 @@ def schema(path: Path) -> list[tuple[str, str]]:
         return driver.execute("SELECT name, sql FROM sqlite_master ORDER BY name").fetchall()
 
 
-def test_writes_go_on_once_the_folder_is_there_again(tmp_path: Path) -> None:
+def test_writes_go_into_the_file_that_was_opened_wherever_its_folder_is_moved(tmp_path: Path) -> None:
     folder, away = tmp_path / "data", tmp_path / "away"
     database = Database(folder / "conversations.db", "conversations")
     database.open()
     folder.rename(away)
+    database.write(lambda db: insert(db, "a"))
     with pytest.raises(Unavailable, match="cannot be opened"):
-        database.write(lambda db: insert(db, "lost"))
+        ids(database)
     away.rename(folder)
+    database.write(lambda db: insert(db, "b"))
+    assert ids(database) == {"a", "b"}
+    database.close()
+
+
+def test_the_log_outlives_readers_and_copies_until_the_database_closes(database: Database) -> None:
+    log = database.path.with_name("conversations.db-wal")
+    before = log.stat().st_ino
+    with database.read() as db:
+        db.execute(text("SELECT 1 FROM sqlite_master"))
+    copy_database(database.path, database.path.with_name("copy.db"))
+    assert log.stat().st_ino == before
+    assert log.stat().st_size > 0
+    database.close()
+    assert not log.exists()
+
+
+def test_a_guard_refuses_writes_before_the_commit_and_stores_nothing(tmp_path: Path) -> None:
+    database = Database(tmp_path / "conversations.db", "conversations")
+    asked: list[int] = []
+
+    def admit() -> None:
+        asked.append(1)
+        if len(asked) == 2:
+            raise Unavailable("not now", code="standby")
+
+    database.guard(admit, lambda: True)
+    database.open()
+    with pytest.raises(Unavailable, match="not now"):
+        database.write(lambda db: insert(db, "refused"))
+    assert ids(database) == set()
     database.write(lambda db: insert(db, "kept"))
     assert ids(database) == {"kept"}
     database.close()
+
+
+def test_a_write_that_may_not_be_acknowledged_any_more_after_its_commit_is_not(tmp_path: Path) -> None:
+    database = Database(tmp_path / "conversations.db", "conversations")
+    asked: list[int] = []
+
+    def admit() -> None:
+        asked.append(1)
+        if len(asked) == 3:
+            raise Unavailable("no longer", code="standby")
+
+    database.guard(admit, lambda: True)
+    database.open()
+    with pytest.raises(Unavailable, match="no longer"):
+        database.write(lambda db: insert(db, "stored"))
+    assert ids(database) == {"stored"}
+    database.close()
+
+
+def test_a_checkpoint_waits_until_it_is_allowed(tmp_path: Path) -> None:
+    database = Database(tmp_path / "conversations.db", "conversations")
+    allowed = threading.Event()
+    database.guard(lambda: None, allowed.is_set)
+    database.open()
+
+    def insert_many(db: Connection, name: str) -> None:
+        for number in range(200):
+            insert(db, f"{name}-{number:0>30000}")
+
+    log = database.path.with_name("conversations.db-wal")
+    database.write(lambda db: insert_many(db, "a"))
+    database.write(lambda db: insert_many(db, "b"))
+    assert log.stat().st_size > 10_000_000
+    allowed.set()
+    database.write(lambda db: insert(db, "c"))
+    database.write(lambda db: insert(db, "d"))
+    assert log.stat().st_size <= 1024 * 1024
+    database.close()
+
+
+def test_an_errand_runs_between_transactions_on_the_writers_thread(database: Database) -> None:
+    seen: list[tuple[str, int]] = []
+
+    def look() -> int:
+        with database.opened_state() as state:
+            state.copy_to(database.path.with_name("copy.db"), lambda: None)
+        with sqlite3.connect(database.path.with_name("copy.db")) as copy:
+            count = int(copy.execute("SELECT count(*) FROM entries").fetchone()[0])
+        seen.append((threading.current_thread().name, count))
+        return count
+
+    threads = [
+        threading.Thread(target=lambda each=each: database.write(partial(insert, id_=f"{each}")))
+        for each in range(20)
+    ]
+    for thread in threads:
+        thread.start()
+    database.exclusively(look)
+    for thread in threads:
+        thread.join(20)
+    assert database.exclusively(look) == 20
+    assert [name for name, _ in seen] == ["writer-conversations"] * 2
+    with pytest.raises(ZeroDivisionError):
+        database.exclusively(lambda: 1 // 0)
+    database.close()
+    with pytest.raises(Unavailable):
+        database.exclusively(look)
+
+
+def test_a_frozen_database_stores_what_was_queued_refuses_the_rest_and_thaws(database: Database) -> None:
+    started, release = threading.Event(), threading.Event()
+
+    def slow(db: Connection) -> None:
+        insert(db, "queued")
+        started.set()
+        release.wait(20)
+
+    writing = threading.Thread(target=database.write, args=(slow,))
+    writing.start()
+    started.wait(20)
+    freezing = threading.Thread(target=database.freeze, args=("Handing over.", "handover"))
+    freezing.start()
+    release.set()
+    freezing.join(20)
+    assert ids(database) == {"queued"}
+    with pytest.raises(Unavailable, match="Handing over") as refusal:
+        database.write(lambda db: insert(db, "late"))
+    assert (refusal.value.code, refusal.value.retry_after_s) == ("handover", 2)
+    writing.join(20)
+    database.thaw()
+    database.write(lambda db: insert(db, "again"))
+    assert ids(database) == {"queued", "again"}
+    database.close()
+
+
+def test_a_file_opened_for_reading_is_read_left_alone_and_opened_later(database: Database) -> None:
+    database.write(lambda db: insert(db, "kept"))
+    database.close()
+    before = database.path.read_bytes()
+    database.open_for_reading()
+    assert ids(database) == {"kept"}
+    with pytest.raises(Unavailable):
+        database.write(lambda db: insert(db, "refused"))
+    database.close()
+    assert database.path.read_bytes() == before
+    database.open()
+    database.write(lambda db: insert(db, "later"))
+    assert ids(database) == {"kept", "later"}
+    database.close()
+
+
+def test_a_file_of_an_older_or_newer_roost_is_not_opened_for_reading(tmp_path: Path) -> None:
+    for version, error in ((1, Unavailable), (999, SchemaTooNew)):
+        database = Database(tmp_path / f"{version}.db", "conversations")
+        with sqlite3.connect(database.path) as driver:
+            driver.execute(f"PRAGMA user_version={version}")
+        with pytest.raises(error):
+            database.open_for_reading()
+        database.close()
+    with pytest.raises(DatabaseUnreadable):
+        Database(tmp_path / "absent.db", "conversations").open_for_reading()
+    assert not (tmp_path / "absent.db").exists()
 
 
 def test_a_file_that_another_program_holds_is_told_and_taken_up_again(database: Database) -> None:

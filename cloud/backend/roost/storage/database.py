@@ -22,7 +22,8 @@ from sqlalchemy.exc import TimeoutError as NoReaderFree
 from sqlalchemy.pool import NullPool, QueuePool
 
 from roost.errors import DatabaseUnreadable, Unavailable
-from roost.storage.migrations import migrate
+from roost.storage.exact_copies import OpenedState
+from roost.storage.migrations import migrate, require_newest
 
 T = TypeVar("T")
 
@@ -40,12 +41,15 @@ Synchronous = Literal["FULL", "NORMAL"]
 
 
 class _Write:
-    """A queued write and the place where its caller waits."""
+    """A queued write and the place where its caller waits. An `errand` is run between transactions instead,
+    and makes its own of what it wants.
+    """
 
-    __slots__ = ("outcome", "run")
+    __slots__ = ("errand", "outcome", "run")
 
-    def __init__(self, run: Callable[[Connection], Any]) -> None:
+    def __init__(self, run: Callable[[Connection], Any], *, errand: bool = False) -> None:
         self.run = run
+        self.errand = errand
         self.outcome: Future[Any] = Future()
         # What is queued will be stored: whoever stops waiting for it takes nothing back.
         self.outcome.set_running_or_notify_cancel()
@@ -67,21 +71,57 @@ class Database:
         self._room = threading.Semaphore(QUEUE_LIMIT)
         self._gate = threading.Lock()
         self._opened = False
+        self._refusal: Unavailable | None = None
+        self._held: _Write | None = None
+        self._admit: Callable[[], None] = _admit_all
+        self._before_checkpoint: Callable[[], bool] = _at_any_time
         self._writer_engine = self._engine(query_only=False)
         self._reader_engine = self._engine(query_only=True)
-        self._writer = threading.Thread(target=self._write_loop, name=f"writer-{name}", daemon=True)
+        self._writer: threading.Thread | None = None
+
+    def guard(self, admit: Callable[[], None], before_checkpoint: Callable[[], bool]) -> None:
+        """To be called before `open`, where the log is replicated.
+
+        `admit` raises Unavailable while no write may be acknowledged; it is asked when a write arrives, and
+        on the writer's thread before the commit and once more before the callers are answered, for a process
+        may have been stopped and resumed anywhere in between. `before_checkpoint` runs on the writer's
+        thread; False postpones the checkpoint.
+        """
+        self._admit = admit
+        self._before_checkpoint = before_checkpoint
 
     def open(self) -> None:
-        """Brings the file to the newest schema and starts the writer.
+        """Brings the file to the newest schema and starts the writer. May be called again after `close`.
 
-        Raises SchemaTooNew for a file of a newer Roost, DatabaseUnreadable for one that is not SQLite or is
-        damaged.
+        The writer's connection stays open from here to `close`: SQLite would checkpoint and delete the log
+        when the last one ends. Raises SchemaTooNew for a file of a newer Roost, DatabaseUnreadable for one
+        that is not SQLite or is damaged.
         """
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        with self._translated(), self._writer_engine.connect() as db:
-            migrate(db, self.name)
+        with self._translated():
+            db = self._writer_engine.connect()
+            try:
+                migrate(db, self.name)
+            except BaseException:  # cleaned up and raised on - whatever it was
+                db.close()
+                raise
+        self._refusal = None
+        self._writer = threading.Thread(
+            target=self._write_loop, args=(db,), name=f"writer-{self.name}", daemon=True
+        )
         self._opened = True
         self._writer.start()
+
+    def open_for_reading(self) -> None:
+        """Lets `read` be used and nothing else, until `close` or `open`; the file is not changed.
+
+        Raises SchemaTooNew for a file of a newer Roost, Unavailable for one of an older one, which only
+        `open` brings up to date, DatabaseUnreadable.
+        """
+        if not self.path.exists():
+            raise DatabaseUnreadable(f"There is no {self.path.name} to read.")
+        with self._translated(), self._reader_engine.connect() as db:
+            require_newest(db, self.name)
 
     def write(self, run: Callable[[Connection], T]) -> T:
         """Runs `run` inside the writer's transaction and returns its result once that is committed.
@@ -92,24 +132,64 @@ class Database:
         """
         if threading.current_thread() is self._writer:
             raise RuntimeError("a write must not wait for another write on the writer's own thread")
-        return self._enqueue(run, QUEUE_TIMEOUT_S).result()
+        outcome: Future[T] = self._enqueue(_Write(run), QUEUE_TIMEOUT_S)
+        return outcome.result()
 
     def submit(self, run: Callable[[Connection], T]) -> Future[T]:
         """Like `write`, for a loop that must not block: the future ends as `write` would, once `run` is
         committed or undone, and cannot be cancelled. Raises Unavailable at once when closed or overloaded.
         """
-        return self._enqueue(run, 0.0)
+        return self._enqueue(_Write(run), 0.0)
 
-    def _enqueue(self, run: Callable[[Connection], T], patience_s: float) -> Future[T]:
+    def exclusively(self, run: Callable[[], T]) -> T:
+        """Runs `run` on the writer's thread while no transaction is open, and returns its result. Also while
+        frozen. Raises Unavailable when closed.
+        """
+        if threading.current_thread() is self._writer:
+            return run()
+        outcome: Future[T] = self._enqueue(_Write(lambda _: run(), errand=True), QUEUE_TIMEOUT_S)
+        return outcome.result()
+
+    def opened_state(self) -> OpenedState:
+        """The file as it is now, held open for reading. Called by `exclusively`, it is exactly what every
+        transaction so far has made. Raises Unavailable, DatabaseUnreadable.
+        """
+        with self._translated():
+            return OpenedState(self.path)
+
+    def freeze(self, reason: str, code: str = "frozen") -> None:
+        """Refuses new writes with `reason`; what is queued is stored when this returns. Reading goes on."""
+        with self._gate:
+            self._refusal = Unavailable(reason, code=code, retry_after_s=2)
+            if not self._opened:
+                return
+        self.exclusively(lambda: None)
+
+    def thaw(self) -> None:
+        with self._gate:
+            self._refusal = None
+
+    def _enqueue(self, entry: _Write, patience_s: float) -> Future[Any]:
+        if not entry.errand:
+            self._admit()
         if not self._room.acquire(timeout=patience_s):
             raise Unavailable("Too many writes are waiting. Try again in a moment.", retry_after_s=2)
-        entry = _Write(run)
         with self._gate:
-            if not self._opened:
-                self._room.release()
-                raise Unavailable("Roost is starting or stopping. Try again in a moment.", retry_after_s=2)
-            self._queue.put(entry)
-        return entry.outcome
+            refusal = self._refuse(entry)
+            if refusal is None:
+                self._queue.put(entry)
+                return entry.outcome
+        self._room.release()
+        raise refusal
+
+    def _refuse(self, entry: _Write) -> Unavailable | None:
+        if not self._opened:
+            return Unavailable("Roost is starting or stopping. Try again in a moment.", retry_after_s=2)
+        if self._refusal is not None and not entry.errand:
+            return Unavailable(
+                self._refusal.message, code=self._refusal.code, retry_after_s=self._refusal.retry_after_s
+            )
+        return None
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -120,42 +200,57 @@ class Database:
     def close(self) -> None:
         """Finishes what is queued, then moves the log into the file. May be called twice."""
         with self._gate:
-            if not self._opened:
-                return
-            self._opened = False
-            self._queue.put(None)
-        self._writer.join()
+            opened, self._opened = self._opened, False
+            if opened:
+                self._queue.put(None)
+        if opened and self._writer is not None:
+            self._writer.join()
         self._reader_engine.dispose()
         self._writer_engine.dispose()
 
-    def _write_loop(self) -> None:
-        db: Connection | None = None
+    def _write_loop(self, db: Connection) -> None:
         closing = False
         while not closing:
             batch, closing = self._next_batch()
             try:
-                # A connection that breaks is made anew with the next write.
-                if db is None or db.closed or db.invalidated:
+                # One that broke is replaced before it goes: the last connection to end takes the log along.
+                if db.closed or db.invalidated:
                     db = self._writer_engine.connect()
-                if batch:
+                if batch and batch[0].errand:
+                    _run_errand(db, batch[0])
+                elif batch:
                     self._commit_together(db, batch)
                     self._checkpoint(db, "PASSIVE", at_bytes=CHECKPOINT_AT_BYTES)
                 if closing:
                     self._checkpoint(db, "TRUNCATE", at_bytes=1)
             except Exception as error:  # noqa: BLE001 - the edge of the thread: whoever waits must be answered
                 _fail(batch, _translate(error, self.path))
-                db = None
-        if db is not None:
-            db.close()
+                db = self._reconnected(db)
+        db.close()
+
+    def _reconnected(self, db: Connection) -> Connection:
+        try:
+            again = self._writer_engine.connect()
+        except (DatabaseError, sqlite3.DatabaseError):
+            # Tried again after the next write, which this one tells what is wrong.
+            return db
+        db.close()
+        return again
 
     def _next_batch(self) -> tuple[list[_Write], bool]:
-        """Waits for a write, then takes whatever else waits already; True when the database closes."""
+        """Waits for a write, then takes whatever else waits already, up to an errand, which comes alone; True
+        when the database closes.
+        """
         batch: list[_Write] = []
-        entry = self._queue.get()
+        entry = self._held or self._queue.get()
+        self._held = None
         while entry is not None:
+            if entry.errand and batch:
+                self._held = entry
+                return batch, False
             batch.append(entry)
             self._room.release()
-            if len(batch) == BATCH_LIMIT:
+            if entry.errand or len(batch) == BATCH_LIMIT:
                 return batch, False
             try:
                 entry = self._queue.get_nowait()
@@ -182,11 +277,18 @@ class Database:
                     else:
                         results.append((entry, result))
                     driver.execute("RELEASE entry")
+                self._admit()
         except BaseException as error:  # noqa: BLE001 - nothing of the batch is stored, every caller is told
             _fail(batch, error)
             return
         # Before the callers know: a copy made after an answer must not count as one made before it.
         self.commits += 1
+        try:
+            self._admit()
+        except Unavailable as refusal:
+            # It is stored here, yet perhaps nowhere else: nobody may rely on it.
+            _fail(batch, refusal)
+            return
         for entry, result in results:
             entry.outcome.set_result(result)
 
@@ -196,7 +298,7 @@ class Database:
         """
         wal = self.path.with_name(self.path.name + "-wal")
         try:
-            if wal.stat().st_size >= at_bytes:
+            if wal.stat().st_size >= at_bytes and self._before_checkpoint():
                 _driver(db).execute(f"PRAGMA wal_checkpoint({mode})")
         except (OSError, sqlite3.DatabaseError):
             # A full disk, a busy reader or a damaged file only postpones the checkpoint: the log keeps every
@@ -208,7 +310,8 @@ class Database:
             # isolation_level None: the driver must not begin transactions of its own, SQLAlchemy's events do.
             driver = sqlite3.connect(self.path, timeout=10, isolation_level=None, check_same_thread=False)
             try:
-                driver.execute("PRAGMA journal_mode=WAL")
+                if not query_only:
+                    driver.execute("PRAGMA journal_mode=WAL")
                 driver.execute(f"PRAGMA synchronous={self._synchronous}")
                 driver.execute("PRAGMA wal_autocheckpoint=0")
                 # Once it is in the file the log shrinks: the next checkpoint is not due at each commit.
@@ -253,6 +356,23 @@ def _fail(batch: list[_Write], error: BaseException) -> None:
     for entry in batch:
         if not entry.outcome.done():
             entry.outcome.set_exception(error)
+
+
+def _run_errand(db: Connection, entry: _Write) -> None:
+    try:
+        result = entry.run(db)
+    except BaseException as error:  # noqa: BLE001 - handed back to its caller, not ours to judge
+        entry.outcome.set_exception(error)
+    else:
+        entry.outcome.set_result(result)
+
+
+def _admit_all() -> None:
+    """Where nothing stands against a write."""
+
+
+def _at_any_time() -> bool:
+    return True
 
 
 def _driver(db: Connection) -> sqlite3.Connection:

@@ -13,7 +13,7 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from roost.errors import DatabaseUnreadable, SchemaTooNew
+from roost.errors import DatabaseUnreadable, SchemaTooNew, Unavailable
 
 if TYPE_CHECKING:
     # The server looks at the files before it forks; SQLAlchemy's half second of imports is the worker's.
@@ -62,6 +62,21 @@ def migrate(db: Connection, database: str) -> None:
             driver.execute("ROLLBACK")
             raise
         driver.execute("COMMIT")
+
+
+def require_newest(db: Connection, database: str) -> None:
+    """Raises SchemaTooNew, or Unavailable for a file that has yet to be migrated."""
+    newest = len(migrations(database))
+    driver = cast(sqlite3.Connection, db.connection.driver_connection)
+    current = int(driver.execute("PRAGMA user_version").fetchone()[0])
+    refuse_newer(database, current, newest)
+    if current < newest:
+        raise Unavailable(
+            f"{database}.db was written by an older Roost (schema {current}; this one needs {newest}). "
+            "It is brought up to date once this Roost may write.",
+            code="schema_too_old",
+            retry_after_s=5,
+        )
 
 
 def refuse_newer(database: str, current: int, newest: int) -> None:
