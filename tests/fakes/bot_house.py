@@ -165,7 +165,7 @@ class BotHouse:
         observed = self.supervisor.observed(bot_id)
         return observed.status if observed else None
 
-    def wait_for_status(self, bot_id: str, status: Status, timeout_s: float = 10.0) -> None:
+    def wait_for_status(self, bot_id: str, status: Status, timeout_s: float = 40.0) -> None:
         wait_until(lambda: self.status(bot_id) is status, timeout_s)
 
     def inbox_statuses(self) -> dict[str, int]:
@@ -185,8 +185,8 @@ def bot_house(data_dir: Path, api_base_url: str, answerer: HouseAnswerer | None 
         house.stop()
 
 
-def wait_until(condition: Callable[[], bool], timeout_s: float = 10.0) -> None:
-    """Raises AssertionError when the condition does not come true in time."""
+def wait_until(condition: Callable[[], bool], timeout_s: float = 40.0) -> None:
+    """Raises AssertionError when the condition does not come true in time: long, for a busy machine."""
     deadline = time.monotonic() + timeout_s
     while not condition():
         if time.monotonic() > deadline:

@@ -270,6 +270,13 @@ class FakeBot:
 
     def new_message(self, channel_id: str, author: Json, content: str, *, body: Json, **more: Any) -> Json:
         reference = body.get("message_reference")
+        if reference:
+            reference = {
+                "type": 0,
+                "message_id": reference["message_id"],
+                "channel_id": channel_id,
+                "guild_id": self.guild_id,
+            }
         message = {
             "id": new_snowflake(),
             "channel_id": channel_id,

@@ -507,6 +507,8 @@ class DiscordApi:
                 await socket.send_json({"op": INVALID, "d": bool(given.get("resumable"))})
             case "abort" if socket is not None:
                 _abort_socket(socket)
+            case "raw" if socket is not None:
+                await socket.send_str(given["text"])
 
 
 class DiscordControl:
@@ -573,8 +575,8 @@ class DiscordControl:
         self.control("release")
 
     def gateway(self, token: str, do: str, **more: Any) -> None:
-        """Disturbs the connection: close (code), reconnect, invalid (resumable), mute, abort; with `forget`
-        the session cannot be resumed.
+        """Disturbs the connection: close (code), reconnect, invalid (resumable), mute, abort, raw (text);
+        with `forget` the session cannot be resumed.
         """
         self.control("gateway", token=token, do=do, **more)
 

@@ -190,7 +190,7 @@ def test_a_written_answer_grows_in_one_message_and_no_edit_changes_nothing(
 ) -> None:
     answerer.deltas, answerer.pause_s = tuple(f"word{n} " for n in range(60)), 0.1
     discord.private(TOKEN, ANNA, "write")
-    wait_until(lambda: house.inbox_statuses() == {"done": 1}, 15)
+    wait_until(lambda: house.inbox_statuses() == {"done": 1})
     state = discord.state(TOKEN)
     assert [send["text"] for send in state["sends"]] == ["Answer to: write"]
     assert len(state["edits"]) >= 3

@@ -49,7 +49,7 @@ def roost_process(data_dir: Path, discord: FakeDiscord, *options: str) -> Iterat
             stderr=output,
         )
     try:
-        wait_until(lambda: discord.connected() == 1, 20)
+        wait_until(lambda: discord.connected() == 1)
         yield
     finally:
         process.send_signal(signal.SIGKILL)
@@ -89,7 +89,7 @@ def test_ten_in_the_making_and_five_while_it_was_down_are_answered_once(
     if not with_nonces:
         discord.control("forget_nonces", token=TOKEN)
     with roost_process(data_dir, discord):
-        wait_until(lambda: all_done(data_dir, 15), 20)
+        wait_until(lambda: all_done(data_dir, 15))
     assert answers(discord) == Counter([*IN_FLIGHT, *WHILE_DOWN])
     assert rows(data_dir, "SELECT count(*) FROM messages WHERE role = 'assistant'") == [(15,)]
 
@@ -101,13 +101,13 @@ def test_answers_that_discord_took_and_never_confirmed_stand_there_once(
     discord.hold("sendMessage", accept=True)
     with roost_process(data_dir, discord):
         ask(discord, IN_FLIGHT)
-        wait_until(lambda: sum(answers(discord).values()) == 10, 20)
+        wait_until(lambda: sum(answers(discord).values()) == 10)
     discord.release()
     if remembered != "nonces":
         discord.control("forget_nonces", token=TOKEN)
     ask(discord, WHILE_DOWN)
     with roost_process(data_dir, discord):
-        wait_until(lambda: all_done(data_dir, 15), 20)
+        wait_until(lambda: all_done(data_dir, 15))
     assert answers(discord) == Counter([*IN_FLIGHT, *WHILE_DOWN])
 
 
@@ -124,7 +124,7 @@ def test_a_kill_anywhere_in_a_burst_leaves_nobody_waiting_and_doubles_nothing(
             ask(discord, people)
             time.sleep(instants.uniform(0.0, 0.5))
     with roost_process(data_dir, discord):
-        wait_until(lambda: all_done(data_dir, len(asked)), 30)
+        wait_until(lambda: all_done(data_dir, len(asked)))
     assert answers(discord) == Counter(asked)
 
 
@@ -138,7 +138,7 @@ def test_a_growing_answer_that_was_cut_off_is_finished_in_the_same_message(
         )
     discord.control("forget_nonces", token=TOKEN)
     with roost_process(data_dir, discord):
-        wait_until(lambda: all_done(data_dir, 1), 20)
+        wait_until(lambda: all_done(data_dir, 1))
     assert discord.answers(TOKEN, 7) == ["Answer to: write at length"]
 
 
@@ -157,7 +157,7 @@ def test_a_command_cut_off_is_followed_up_and_after_its_time_answered_in_its_mes
             " WHERE update_id = (SELECT max(update_id) FROM interaction_tokens)"
         )
     with roost_process(data_dir, discord):
-        wait_until(lambda: all_done(data_dir, 2), 20)
+        wait_until(lambda: all_done(data_dir, 2))
     state = discord.state(TOKEN)
     assert state["interactions"][0]["texts"] == ["Answer to: in time"]
     edited = {edit["message_id"]: edit["text"] for edit in state["edits"]}

@@ -134,7 +134,7 @@ def test_thumbs_stand_under_the_last_part_only_and_under_an_answer_that_grew(
         discord.slash(TOKEN, "ask", ANNA, "long!", channel_id=str(CHANNEL))
     else:
         discord.mention(TOKEN, CHANNEL, ANNA, "long!")
-    wait_until(lambda: house.inbox_statuses() == {"done": 1}, 20)
+    wait_until(lambda: house.inbox_statuses() == {"done": 1})
     messages = shown(discord)
     assert len(messages) >= 3
     assert [bool(each["components"]) for each in messages] == [False] * (len(messages) - 1) + [True]
@@ -153,7 +153,7 @@ def test_an_answer_that_grew_in_one_message_gets_its_thumbs_with_the_last_edit(
         discord.private(TOKEN, ANNA, "write")
     message = wait_for_message(discord, 1)
     assert discord.buttons(TOKEN, message) == []
-    wait_until(lambda: house.inbox_statuses() == {"done": 1}, 15)
+    wait_until(lambda: house.inbox_statuses() == {"done": 1})
     assert [each["text"] for each in shown(discord)] == ["Answer to: write"]
     assert discord.buttons(TOKEN, message) == PLAIN
     assert not any(edit["unchanged"] for edit in discord.state(TOKEN)["edits"])
@@ -291,7 +291,7 @@ def test_a_half_shown_answer_for_somebody_forgotten_is_taken_back_and_not_kept(
     growing = wait_for_message(discord, 2)
     gone = pressed(discord, asked, ANNA, wording.FORGET_YES)
     wait_until(lambda: gone()["texts"] == [wording.FORGOTTEN])
-    wait_until(lambda: growing not in [each["id"] for each in discord.state(TOKEN)["messages"]], 15)
+    wait_until(lambda: growing not in [each["id"] for each in discord.state(TOKEN)["messages"]])
     assert rows_about(tmp_path, "in the making") == []
     assert house.inbox_statuses() == {"dropped": 1}
 
@@ -320,7 +320,7 @@ def roost_process(data_dir: Path, discord: FakeDiscord) -> Iterator[None]:
             stderr=output,
         )
     try:
-        wait_until(lambda: discord.connected() == 1, 20)
+        wait_until(lambda: discord.connected() == 1)
         yield
     finally:
         process.send_signal(signal.SIGKILL)

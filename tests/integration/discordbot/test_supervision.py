@@ -37,6 +37,14 @@ def still_answers(discord: FakeDiscord, token: str = TOKEN) -> None:
     wait_until(lambda: discord.answers(token, ANNA)[before:] == [f"Answer to: number {before}"])
 
 
+def called(discord: FakeDiscord, operation: str) -> int:
+    return sum(call["operation"] == operation for call in discord.state(TOKEN)["calls"])
+
+
+def odd_session(discord: FakeDiscord) -> dict[str, Any]:
+    return {"session_id": "odd", "resume_gateway_url": discord.gateway_url, "user": {}, "guilds": []}
+
+
 @pytest.mark.parametrize("code", [4004, 4010, 4011, 4012, 4013, 4014])
 def test_what_only_a_person_can_mend_stops_the_bot_and_says_how(
     house: DiscordHouse, discord: FakeDiscord, bot_id: str, code: int
@@ -69,7 +77,7 @@ def test_a_token_that_was_reset_stops_the_bot_at_its_next_send_or_start(
     assert "Reset Token" in reason(house, bot_id)
     discord.fault("401", "me")
     house.registry.restart(OWNER, bot_id)
-    wait_until(lambda: sum(c["operation"] == "me" for c in discord.state(TOKEN)["calls"]) >= 3)
+    wait_until(lambda: called(discord, "me") >= 3)
     house.wait_for_status(bot_id, Status.CRASHED)
     house.registry.restart(OWNER, bot_id)
     wait_until(lambda: discord.answers(TOKEN, ANNA) == ["Answer to: hello?"])
@@ -121,25 +129,92 @@ def test_sessions_refused_again_and_again_never_become_a_hot_loop(
 ) -> None:
     discord.control("refuse_sessions", token=TOKEN, n=1_000)
     discord.gateway(TOKEN, "invalid", resumable=False, forget=True)
-    house.wait_for_status(bot_id, Status.DEGRADED, 15)
+    house.wait_for_status(bot_id, Status.DEGRADED)
     time.sleep(3)
     tries = discord.state(TOKEN)["identified_at"]
     assert len(tries) <= 10
     discord.control("refuse_sessions", token=TOKEN, n=0)
-    house.wait_for_status(bot_id, Status.RUNNING, 30)
+    house.wait_for_status(bot_id, Status.RUNNING)
 
 
-def test_odd_data_restarts_one_bot_only(house: DiscordHouse, discord: FakeDiscord, bot_id: str) -> None:
+@pytest.mark.parametrize(
+    ("event", "data"),
+    [
+        ("GUILD_CREATE", {"id": "odd"}),
+        ("GUILD_DELETE", {"id": []}),
+        ("CHANNEL_UPDATE", None),
+        ("THREAD_CREATE", {"guild_id": {}}),
+        ("MESSAGE_CREATE", [1]),
+        ("INTERACTION_CREATE", "odd"),
+    ],
+)
+def test_an_event_that_cannot_be_read_is_passed_over_and_said_once(
+    house: DiscordHouse, discord: FakeDiscord, bot_id: str, event: str, data: Any
+) -> None:
+    for _ in range(8):
+        discord.control("dispatch", token=TOKEN, event=event, data=data)
+    still_answers(discord)
+    state = discord.state(TOKEN)
+    assert (len(state["identified_at"]), state["resumes"]) == (1, 0)
+    [line] = [line for line in house.log_texts(bot_id) if "cannot be read" in line]
+    assert event in line
+
+
+def test_what_roost_has_no_use_for_is_not_even_read(
+    house: DiscordHouse, discord: FakeDiscord, bot_id: str
+) -> None:
+    for event in ("MESSAGE_UPDATE", "MESSAGE_REACTION_ADD", "PRESENCE_UPDATE", "A_NEW_ONE", "__INIT__"):
+        discord.control("dispatch", token=TOKEN, event=event, data={"odd": [True]})
+    still_answers(discord)
+    state = discord.state(TOKEN)
+    assert (len(state["identified_at"]), state["resumes"]) == (1, 0)
+    assert not any("cannot be read" in line for line in house.log_texts(bot_id))
+
+
+@pytest.mark.parametrize("frame", ["{", "[]", "7", '{"op": 10, "d": null}', '{"op": 0, "t": "READY"}'])
+def test_a_frame_that_cannot_be_read_is_skipped_by_resuming(
+    house: DiscordHouse, discord: FakeDiscord, bot_id: str, frame: str
+) -> None:
+    discord.gateway(TOKEN, "raw", text=frame)
+    still_answers(discord)
+    state = discord.state(TOKEN)
+    assert (len(state["identified_at"]), state["resumes"]) == (1, 1)
+    assert house.status(bot_id) is Status.RUNNING
+
+
+def test_a_session_that_cannot_be_read_restarts_one_bot_only(
+    house: DiscordHouse, discord: FakeDiscord, bot_id: str
+) -> None:
     discord.add(OTHER)
     other = house.add_bot(2)
     house.wait_for_status(other.bot.id, Status.RUNNING)
-    discord.control("dispatch", token=TOKEN, event="GUILD_CREATE", data={"id": "odd"})
+    discord.control("dispatch", token=TOKEN, event="READY", data=odd_session(discord))
     wait_until(lambda: len(discord.state(TOKEN)["identified_at"]) == 2)
     house.wait_for_status(bot_id, Status.RUNNING)
     still_answers(discord)
     still_answers(discord, OTHER)
     assert len(discord.state(OTHER)["identified_at"]) == 1
     assert any("cannot be read" in line for line in house.log_texts(bot_id))
+
+
+def test_an_answer_that_is_made_while_the_bot_logs_in_anew_arrives_once_it_has(
+    house: DiscordHouse, discord: FakeDiscord, bot_id: str, answerer: FixedAnswerer
+) -> None:
+    answerer.hold()
+    discord.private(TOKEN, ANNA, "patience")
+    wait_until(lambda: len(answerer.questions) == 1)
+    discord.hold("me", accept=False)
+    logins = called(discord, "me")
+    discord.control("dispatch", token=TOKEN, event="READY", data=odd_session(discord))
+    wait_until(lambda: called(discord, "me") > logins)
+    answerer.release()
+    wait_until(lambda: any("not connected" in line for line in house.log_texts(bot_id)))
+    assert discord.answers(TOKEN, ANNA) == []
+    discord.release()
+    wait_until(lambda: house.inbox_statuses() == {"done": 1})
+    assert discord.answers(TOKEN, ANNA) == ["Answer to: patience"]
+    assert len(answerer.questions) == 1
+    assert not any("went wrong inside Roost" in line for line in house.log_texts(bot_id))
 
 
 def test_a_silent_gateway_is_noticed(tmp_path: Path, answerer: FixedAnswerer) -> None:
@@ -155,7 +230,7 @@ def test_a_silent_gateway_is_noticed(tmp_path: Path, answerer: FixedAnswerer) ->
             house.wait_for_status(bot.bot.id, Status.RUNNING)
             discord.gateway(TOKEN, "mute")
             discord.private(TOKEN, ANNA, "into the void")
-            wait_until(lambda: discord.answers(TOKEN, ANNA) == ["Answer to: into the void"], 15)
+            wait_until(lambda: discord.answers(TOKEN, ANNA) == ["Answer to: into the void"])
             assert discord.state(TOKEN)["resumes"] == 1
         finally:
             house.stop()
@@ -166,11 +241,11 @@ def test_an_outage_is_said_and_ends_by_itself_soon(
 ) -> None:
     still_answers(discord)
     discord.control("down", down=True)
-    house.wait_for_status(bot_id, Status.DEGRADED, 20)
+    house.wait_for_status(bot_id, Status.DEGRADED)
     assert "Discord" in reason(house, bot_id)
     discord.control("down", down=False)
     began_s = time.monotonic()
-    house.wait_for_status(bot_id, Status.RUNNING, 20)
+    house.wait_for_status(bot_id, Status.RUNNING)
     assert time.monotonic() - began_s <= 10
     still_answers(discord)
 
@@ -193,7 +268,7 @@ def test_a_send_that_fails_is_repeated_and_arrives_once(
 ) -> None:
     discord.fault(kind, "sendMessage", **more)
     discord.private(TOKEN, ANNA, "through all this")
-    wait_until(lambda: house.inbox_statuses() == {"done": 1}, 15)
+    wait_until(lambda: house.inbox_statuses() == {"done": 1})
     assert discord.answers(TOKEN, ANNA) == ["Answer to: through all this"]
 
 
@@ -223,12 +298,11 @@ def crowd(tmp_path: Path, discord: FakeDiscord) -> Iterator[DiscordHouse]:
 
 
 def test_fifty_bots_are_there_and_each_answers_its_own(crowd: DiscordHouse, discord: FakeDiscord) -> None:
-    wait_until(lambda: discord.connected() == 50, 20)
+    wait_until(lambda: discord.connected() == 50)
     for number in range(50):
         discord.private(token_of(number), ANNA, f"to {number}")
     wait_until(
         lambda: all(
             discord.answers(token_of(number), ANNA) == [f"Answer to: to {number}"] for number in range(50)
-        ),
-        20,
+        )
     )

@@ -99,6 +99,7 @@ class Arrivals:
         self._caught_up = True
         self._catching_up: asyncio.Task[None] | None = None
         self._storing: asyncio.Task[None] | None = None
+        self._unreadable: set[str] = set()
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     def start(self) -> None:
@@ -139,6 +140,11 @@ class Arrivals:
             self._queues.spawn(self._take_command(*used))
         elif pressed := read_press(interaction):
             self._queues.spawn(self._take_press(*pressed))
+
+    def on_unreadable(self, event: str) -> None:
+        if event not in self._unreadable:
+            self._unreadable.add(event)
+            self._note("warning", f"Discord sent a {event} that cannot be read; such are passed over.")
 
     async def take_brought(self, interaction: dict[str, Any]) -> dict[str, object] | None:
         """Stores a slash command or a press that Discord brought by itself; what to answer it: wait. None for

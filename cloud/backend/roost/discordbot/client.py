@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Protocol
 
 import aiohttp
@@ -19,6 +21,8 @@ from discord.state import ConnectionState
 
 from roost.errors import RemoteError, RemoteRejected, RemoteUnreachable
 from roost.log import redact
+
+log = logging.getLogger("roost.discordbot")
 
 REQUEST_TIMEOUT_S = 60.0
 """Above what the library itself waits when Discord's servers fail: 1, 3, 5, 7 and 9 seconds."""
@@ -32,6 +36,19 @@ INTERACTION_EXPIRED = "interaction_expired"
 ALREADY_ACKNOWLEDGED = "40060"
 UNKNOWN_CHANNEL, UNKNOWN_MESSAGE = "10003", "10008"
 _EXPIRED = frozenset((10015, 10062, 50027))
+_READY = "READY"
+_PARSED = frozenset(
+    (
+        _READY,
+        "MESSAGE_CREATE",
+        "INTERACTION_CREATE",
+        *("GUILD_CREATE", "GUILD_UPDATE", "GUILD_DELETE", "GUILD_MEMBER_UPDATE"),
+        *("GUILD_ROLE_CREATE", "GUILD_ROLE_UPDATE", "GUILD_ROLE_DELETE"),
+        *("CHANNEL_CREATE", "CHANNEL_UPDATE", "CHANNEL_DELETE"),
+        *("THREAD_CREATE", "THREAD_UPDATE", "THREAD_DELETE", "THREAD_LIST_SYNC"),
+    )
+)
+"""What is said, and where the bot may read and write; everything else that Discord tells goes by unread."""
 
 
 class GatewayListener(Protocol):
@@ -44,6 +61,9 @@ class GatewayListener(Protocol):
     def on_message(self, message: dict[str, Any]) -> None: ...
 
     def on_interaction(self, interaction: dict[str, Any]) -> None: ...
+
+    def on_unreadable(self, event: str) -> None:
+        """An event of that name is passed over: the library cannot read it."""
 
 
 class PostRefused(RemoteError):
@@ -76,6 +96,18 @@ class _State(ConnectionState[Any]):
         self._listener = listener
         self.latest_socket: DiscordWebSocket | None = None
         super().__init__(**options)
+        self.parsers = {
+            event: self.parsers[event] if event == _READY else partial(self._parse, event)
+            for event in _PARSED
+        }
+
+    def _parse(self, event: str, data: Any) -> None:
+        """One server that is not as the library expects must not cost the bot its connection."""
+        try:
+            getattr(self, f"parse_{event.lower()}")(data)
+        except Exception as error:  # what Discord sends is not ours - the next event must be read
+            log.debug("A %s was passed over", event, exc_info=error)
+            self._listener.on_unreadable(event)
 
     def _update_references(self, ws: DiscordWebSocket) -> None:
         super()._update_references(ws)
@@ -87,10 +119,15 @@ class _State(ConnectionState[Any]):
             del self._ready_state
 
     def parse_ready(self, data: Any) -> None:
-        super().parse_ready(data)
-        self._listener.on_ready(
-            int(data["user"]["id"]), frozenset(int(each["id"]) for each in data["guilds"])
-        )
+        try:
+            super().parse_ready(data)
+            own_id, guild_ids = int(data["user"]["id"]), frozenset(int(each["id"]) for each in data["guilds"])
+        except Exception:
+            # Nothing of this session is known: it is not one to go on with.
+            if self.latest_socket is not None:
+                self.latest_socket.session_id = None
+            raise
+        self._listener.on_ready(own_id, guild_ids)
 
     def parse_guild_create(self, data: Any) -> None:
         super().parse_guild_create(data)
@@ -200,9 +237,10 @@ def _token_refused() -> RemoteRejected:
 
 def _intents_refused(application_id: str) -> RemoteRejected:
     return RemoteRejected(
-        "Discord refuses the intents this bot asks for (4014). Open"
-        f" https://discord.com/developers/applications/{application_id}/bot, switch on Message Content Intent"
-        " under Privileged Gateway Intents, save, and start the bot again.",
+        "Discord refuses the intents this bot asks for (4014), though Roost asks for none that has to be"
+        f" switched on. Open https://discord.com/developers/applications/{application_id}/bot, see whether"
+        " Discord says there that the application is limited, and start the bot again. If it is refused"
+        " again, update Roost.",
         code="intents_refused",
     )
 

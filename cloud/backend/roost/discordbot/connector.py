@@ -59,8 +59,9 @@ class DiscordConnector:
         # In a thread: importing takes half a second, for which no other bot may be held up.
         await asyncio.to_thread(_import_library)
         from roost.discordbot.client import HEARTBEAT_TIMEOUT_S
-        from roost.discordbot.connection import DiscordAddress, DiscordConnection
+        from roost.discordbot.connection import DiscordConnection
         from roost.discordbot.gateway import IdentifyPacing
+        from roost.discordbot.sessions import DiscordAddress
         from roost.discordbot.storage_calls import StorageCalls
 
         bot_id = credentials.bot.id

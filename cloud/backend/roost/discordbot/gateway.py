@@ -10,17 +10,21 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 import aiohttp
 import yarl
+from discord import ConnectionClosed
 from discord.gateway import DiscordWebSocket, ReconnectWebSocket
 
 from roost.discordbot.client import DiscordClient
 from roost.domain.backoff import Backoff
-from roost.errors import RemoteUnreachable
+from roost.errors import RemoteUnreachable, RoostError
+
+log = logging.getLogger("roost.discordbot")
 
 CONNECT_TIMEOUT_S = 20.0
 RESUME = Backoff(first_s=0.2, cap_s=4.0)
@@ -89,9 +93,10 @@ class Gateway:
         self._monotonic_s = monotonic_s
         self._chance = chance
 
-    async def run(self, token: str) -> None:
-        """Reads for as long as it can go on. What ends it comes out as the library's error, or ours."""
-        await self._client.login(token)
+    async def run(self) -> None:
+        """Reads for as long as it can go on, for a client that is logged in. What ends it comes out as the
+        library's error, or ours.
+        """
         session: _Session | None = None
         failures = 0
         while True:
@@ -104,6 +109,13 @@ class Gateway:
                 session = self._session() or session
                 if session is None or failures >= RESUMES_AT_MOST:
                     raise
+            except (ConnectionClosed, RoostError):
+                raise
+            except Exception as error:  # a frame that the library cannot read - what comes after it can be
+                session = self._session() or session
+                if session is None or failures >= RESUMES_AT_MOST:
+                    raise
+                log.debug("What Discord sent cannot be read", exc_info=error)
             finally:
                 await self._hang_up()
             lasted = self._monotonic_s() - began_s > SESSION_COUNTS_AFTER_S
