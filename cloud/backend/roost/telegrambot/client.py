@@ -1,17 +1,13 @@
 """python-telegram-bot's Bot, made cheap enough for hundreds in one process, and its errors in our words.
 
-One TLS context for all, small pools of its own for each bot, and nothing taken from the environment.
+Small pools of its own for each bot (see `request`).
 """
 
 from __future__ import annotations
 
-import json
-from functools import cache
 from typing import Any, cast
 
-import httpx
 from telegram import Bot
-from telegram._utils.defaultvalue import DEFAULT_NONE
 from telegram.error import (
     BadRequest,
     ChatMigrated,
@@ -21,62 +17,19 @@ from telegram.error import (
     TelegramError,
     TimedOut,
 )
-from telegram.request import HTTPXRequest, RequestData
 
 from roost.errors import RemoteError, RemoteRejected, RemoteUnreachable
 from roost.log import redact
 from roost.services.ports import POLLED_ELSEWHERE
+from roost.telegrambot.request import BotRequest, NoBotApi, NotSent, Timeouts, TooManyRequests
 
-CONNECT_TIMEOUT_S = 4.0
-ANSWER_TIMEOUT_S = 15.0
+TIMEOUTS = Timeouts(connect_s=4.0, answer_s=15.0, pool_s=24.0)
 POLL_GRACE_S = 5.0
-POOL_TIMEOUT_S = 20.0
 SENDS_AT_ONCE = 32
-KEPT_OPEN_S = 30.0
 
 WEBHOOK_IS_SET = "webhook_is_set"
 NO_BOT_API = "no_bot_api"
 TOKEN_REFUSED = "token_refused"  # noqa: S105 - the name of a state
-
-
-class TooManyRequests(TelegramError):
-    """Telegram asks to wait. Our own, because the library's RetryAfter warns about itself whenever it is
-    made.
-    """
-
-    def __init__(self, retry_after_s: float) -> None:
-        super().__init__(f"Too many requests; Telegram asks to wait {retry_after_s:g} s")
-        self.retry_after_s = retry_after_s
-
-
-class NoBotApi(TelegramError):
-    """What answers at the address is not Telegram's Bot API, or not at this path: no word about the token."""
-
-    def __init__(self, status: int) -> None:
-        super().__init__(f"No Bot API answers there (HTTP {status})")
-        self.status = status
-
-
-class _Request(HTTPXRequest):
-    async def do_request(
-        self,
-        url: str,
-        method: str,
-        request_data: RequestData | None = None,
-        read_timeout: Any = DEFAULT_NONE,
-        write_timeout: Any = DEFAULT_NONE,
-        connect_timeout: Any = DEFAULT_NONE,
-        pool_timeout: Any = DEFAULT_NONE,
-    ) -> tuple[int, bytes]:
-        status, payload = await super().do_request(
-            url, method, request_data, read_timeout, write_timeout, connect_timeout, pool_timeout
-        )
-        if status in (420, 429):
-            raise TooManyRequests(_retry_after_s(payload))
-        if status == 404 or (status in (401, 403) and not _is_bot_api(payload)):
-            # The library takes a 404 for a refused token. Telegram answers 401 for one of the right form.
-            raise NoBotApi(status)
-        return status, payload
 
 
 class TelegramClient(Bot):
@@ -107,8 +60,8 @@ def make_client(token: str, api_base_url: str) -> TelegramClient:
         token=token,
         base_url=f"{api_base_url}/bot",
         base_file_url=f"{api_base_url}/file/bot",
-        request=_request(SENDS_AT_ONCE),
-        get_updates_request=_request(1),
+        request=BotRequest(SENDS_AT_ONCE, TIMEOUTS),
+        get_updates_request=BotRequest(1, TIMEOUTS),
     )
 
 
@@ -149,38 +102,4 @@ def translate(error: TelegramError) -> RemoteError:
 
 def not_sent(error: TelegramError) -> bool:
     """True when the request cannot have reached Telegram, so that repeating it is safe."""
-    return isinstance(error.__cause__, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout)
-
-
-def _request(pool_size: int) -> _Request:
-    return _Request(
-        connection_pool_size=pool_size,
-        connect_timeout=CONNECT_TIMEOUT_S,
-        read_timeout=ANSWER_TIMEOUT_S,
-        write_timeout=ANSWER_TIMEOUT_S,
-        pool_timeout=POOL_TIMEOUT_S,
-        httpx_kwargs={
-            "verify": _tls_context(),
-            "trust_env": False,
-            "limits": httpx.Limits(max_connections=pool_size, keepalive_expiry=KEPT_OPEN_S),
-        },
-    )
-
-
-@cache
-def _tls_context() -> Any:
-    return httpx.create_ssl_context(trust_env=False)
-
-
-def _is_bot_api(payload: bytes) -> bool:
-    try:
-        return "error_code" in json.loads(payload)
-    except (ValueError, TypeError):
-        return False
-
-
-def _retry_after_s(payload: bytes) -> float:
-    try:
-        return max(0.0, float(json.loads(payload)["parameters"]["retry_after"]))
-    except (ValueError, KeyError, TypeError):
-        return 1.0
+    return isinstance(error, NotSent)

@@ -17,10 +17,11 @@ from roost.domain.backoff import Backoff
 from roost.log import redact
 from roost.services.inbox import Inbox
 from roost.storage.inbox import InboxEntry, Reply
-from roost.telegrambot.client import TelegramClient, TooManyRequests, not_sent
+from roost.telegrambot.client import TelegramClient, not_sent
 from roost.telegrambot.formatting import Part
 from roost.telegrambot.pacing import ChatPacing
 from roost.telegrambot.place import Place
+from roost.telegrambot.request import TooManyRequests
 
 P = ParamSpec("P")
 T = TypeVar("T")

@@ -11,11 +11,12 @@ from roost.domain.answers import Answer, Citation
 from roost.services.answer_stream import AnswerEvents, follow
 from roost.services.inbox import Inbox
 from roost.storage.inbox import InboxEntry
-from roost.telegrambot.client import TelegramClient, TooManyRequests, not_sent
+from roost.telegrambot.client import TelegramClient, not_sent
 from roost.telegrambot.delivery import NO_PREVIEW, Delivery
 from roost.telegrambot.formatting import to_plain
 from roost.telegrambot.pacing import ChatPacing
 from roost.telegrambot.place import Place
+from roost.telegrambot.request import TooManyRequests
 
 FIRST_AFTER_S = 1.5
 ENOUGH_TEXT = 200

@@ -14,9 +14,10 @@ from telegram.error import TelegramError
 from roost.errors import Forbidden, NotFound
 from roost.services.bot_services import BotServices
 from roost.telegrambot import wording
-from roost.telegrambot.client import TelegramClient, TooManyRequests
+from roost.telegrambot.client import TelegramClient
 from roost.telegrambot.delivery import Delivery, keyboard
 from roost.telegrambot.pacing import ChatPacing
+from roost.telegrambot.request import TooManyRequests
 from roost.telegrambot.updates import Press, person
 
 Buttons = tuple[tuple[str, str], ...]
