@@ -54,7 +54,11 @@ def missing() -> Reply:
 
 
 def sitemap(*urls: str) -> Reply:
-    entries = "".join(f"<url><loc>{url}</loc></url>" for url in urls)
+    return sitemap_of("".join(f"<url><loc>{url}</loc></url>" for url in urls))
+
+
+def sitemap_of(entries: str) -> Reply:
+    """A sitemap of ready-made entries."""
     return Reply(
         f'<?xml version="1.0"?><urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">{entries}</urlset>'.encode(),
         content_type="application/xml",

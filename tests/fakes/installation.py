@@ -20,6 +20,7 @@ from roost.domain.accounts import Person, Role
 from roost.domain.bots import BotIdentity, Platform
 from roost.domain.documents import (
     CrawlProgress,
+    EmbeddingProgress,
     ExtractedPage,
     IndexState,
     PageRecord,
@@ -167,6 +168,12 @@ class NoIndex:
 
 class Installation:
     """`app` is the web application; `sign_in(role)` gives a browser of a fresh person with that role."""
+    def crawl_ended(self) -> None:
+        return
+
+    def embedding(self) -> dict[str, EmbeddingProgress]:
+        return {}
+
 
     def __init__(self, folder: Path, environ: Mapping[str, str] | None = None) -> None:
         self.folder = folder

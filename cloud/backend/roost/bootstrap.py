@@ -109,7 +109,7 @@ def compose(
 
     embedder = MiniLmEmbedder(settings.model_dir)
     vector_index = ChromaIndex(settings.data_dir / "chroma_db")
-    indexer = KnowledgeIndexer(knowledge, embedder, vector_index, lambda vectors, chunks: None)
+    indexer = KnowledgeIndexer(knowledge, embedder, vector_index, lambda *_: ingestion.embedding_advanced())
     retriever = FusedRetriever(knowledge, embedder, vector_index, indexer.rebuild_vector_index)
     policy = AddressPolicy(
         SystemResolver(), [AllowedHost.parse(entry) for entry in settings.allow_private_sources]

@@ -3,76 +3,38 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from roost.clock import SystemClock
-from roost.domain.documents import CrawlProgress, PageRecord, PageStatus, Source, SourceKind
-from roost.domain.page_text import content_sha256, page_markdown
+from roost.domain.documents import CrawlProgress, SourceKind
+from roost.domain.page_text import page_markdown
 from roost.errors import AddressRefused, RemoteError, RemoteRejected, RemoteUnreachable
 from roost.knowledge.addresses import AddressPolicy, AllowedHost, SystemResolver
 from roost.knowledge.crawler import WebsiteCrawler
 from roost.knowledge.fetcher import SafeFetcher
-from roost.services.ports import CrawlEvent, CrawlNote, PageFailed, PageRead, PageUnchanged
 from tests.fakes import docs_site as fake
+from tests.fakes.crawls import crawl
 from tests.fakes.docs_site import DocsSite, Reply
 
-NOW = datetime(2026, 1, 1, tzinfo=UTC)
+
+class SteppedClock(SystemClock):
+    """Says that it is `at`; time passes as ever."""
+
+    def __init__(self, at: datetime) -> None:
+        self._at = at
+
+    def now(self) -> datetime:
+        return self._at
 
 
 @pytest.fixture
 def site() -> Iterator[DocsSite]:
     with fake.docs_site() as running:
         yield running
-
-
-class Crawled:
-    """A crawl's events, sorted."""
-
-    def __init__(self, site: DocsSite, events: list[CrawlEvent]) -> None:
-        self._base = len(site.url)
-        self.read = {event.page.url[self._base :]: event for event in events if isinstance(event, PageRead)}
-        self.unchanged = {event.url[self._base :] for event in events if isinstance(event, PageUnchanged)}
-        self.failed = {event.url[self._base :]: event for event in events if isinstance(event, PageFailed)}
-        self.notes = [event.message for event in events if isinstance(event, CrawlNote)]
-
-    def records(self) -> dict[str, PageRecord]:
-        return {
-            event.page.url: PageRecord(
-                source_id="s",
-                url=event.page.url,
-                title=event.page.title,
-                status=PageStatus.OK,
-                reason=None,
-                etag=event.etag,
-                last_modified=event.last_modified,
-                content_sha256=content_sha256(event.page),
-                missed_crawls=0,
-                fetched_at=NOW,
-                links=event.page.links,
-            )
-            for event in self.read.values()
-        }
-
-
-def crawl(
-    site: DocsSite,
-    path: str = "/",
-    *,
-    known: Mapping[str, PageRecord] | None = None,
-    kind: SourceKind = SourceKind.WEBSITE,
-    page_limit: int = 200,
-    total_timeout_s: float = 10.0,
-    progress: list[CrawlProgress] | None = None,
-) -> Crawled:
-    policy = AddressPolicy(SystemResolver(), [AllowedHost.parse(site.allowed)])
-    fetcher = SafeFetcher(policy, SystemClock(), time.sleep, total_timeout_s=total_timeout_s)
-    crawler = WebsiteCrawler(fetcher, SystemClock(), page_limit=page_limit)
-    source = Source("s", kind, site.url + path, 600, False, "owner", NOW)
-    report = progress.append if progress is not None else lambda _: None
-    return Crawled(site, list(crawler.crawl(source, known or {}, report, lambda: False)))
 
 
 def fill(site: DocsSite, *names: str) -> None:
@@ -114,8 +76,81 @@ def test_a_second_crawl_reads_only_what_changed_and_still_finds_what_unchanged_p
     del site.pages["/c"]
     found = crawl(site, known=known)
     assert set(found.read) == {"/b", "/e"}
-    assert found.unchanged == {"/", "/a"}
+    assert set(found.unchanged) == {"/", "/a"}
     assert found.failed["/c"].gone
+    assert found.notes == []
+
+
+def listed(site: DocsSite, **lastmods: str) -> None:
+    """A sitemap that lists these pages."""
+    entries = "".join(
+        f"<url><loc>{site.url}/{name}</loc><lastmod>{lastmod}</lastmod></url>"
+        for name, lastmod in lastmods.items()
+    )
+    site.pages["/sitemap.xml"] = fake.sitemap_of(entries)
+
+
+def test_pages_that_an_honest_list_calls_unchanged_are_not_asked_for(site: DocsSite) -> None:
+    fill(site, "a", "b")
+    listed(site, a="2026-01-01T10:00:00+00:00", b="2025-12-30")
+    at = datetime(2026, 1, 3, tzinfo=UTC)
+    known = crawl(site).records(at)
+    assert known[site.url + "/a"].listed_at == "2026-01-01T10:00:00+00:00"
+    honest = {url: replace(record, list_honest=True) for url, record in known.items()}
+    later = SteppedClock(at + timedelta(hours=20))
+    before = site.asked("/a")
+    found = crawl(site, known=honest, clock=later)
+    assert {path: event.asked for path, event in found.unchanged.items()} == {
+        "/": True,
+        "/a": False,
+        "/b": False,
+    }
+    assert site.asked("/a") == before
+    listed(site, a="2026-01-03T11:00:00Z", b="2025-12-30")
+    assert crawl(site, known=honest, clock=later).unchanged["/a"].asked
+
+
+@pytest.mark.parametrize(
+    ("lastmod", "honest", "hours"),
+    [
+        ("2026-01-01T10:00:00Z", None, 1),
+        ("2026-01-01T10:00:00Z", False, 1),
+        ("2026-01-01T10:00:00Z", True, 30),
+        ("2026-01-03", True, 1),
+        ("2026-01-05T00:00:00Z", True, 1),
+        ("yesterday", True, 1),
+        ("", True, 1),
+    ],
+    ids=["unproven", "has lied", "a day ago", "of the same day", "of the future", "no date", "none"],
+)
+def test_a_list_that_cannot_be_believed_saves_no_request(
+    site: DocsSite, lastmod: str, honest: bool | None, hours: int
+) -> None:
+    fill(site, "a", "b")
+    listed(site, a=lastmod, b="2025-12-01T00:00:00Z")
+    at = datetime(2026, 1, 3, tzinfo=UTC)
+    known = crawl(site).records(at)
+    known = {
+        url: replace(record, list_honest=True) for url, record in known.items() if honest is not None
+    } or known
+    known[site.url + "/a"] = replace(known[site.url + "/a"], list_honest=honest)
+    before = site.asked("/a")
+    found = crawl(site, known=known, clock=SteppedClock(at + timedelta(hours=hours)))
+    assert found.unchanged["/a"].asked
+    assert site.asked("/a") == before + 1
+
+
+def test_a_page_that_is_gone_and_that_nothing_leads_to_any_more_is_told_of_at_once(site: DocsSite) -> None:
+    fill(site, "a", "b", "c", "d", "e", "f")
+    known = crawl(site).records()
+    fill(site, "a")
+    del site.pages["/b"]
+    site.pages["/c"] = fake.html("Page not found", "<p>Sorry.</p>")
+    site.pages["/d"] = fake.redirect("/a")
+    site.pages["/e"] = Reply(status=500)
+    found = crawl(site, known=known)
+    assert {path for path, event in found.failed.items() if event.gone} == {"/b", "/c", "/d"}
+    assert set(found.failed) == {"/b", "/c", "/d"}, "what fails, or is there still, may come back"
     assert found.notes == []
 
 

@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import text
 
 from roost.clock import SystemClock, SystemIds
-from roost.domain.documents import CrawlStage, ExtractedPage, PageStatus, SourceKind
+from roost.domain.documents import CrawlStage, EmbeddingProgress, ExtractedPage, PageStatus, SourceKind
 from roost.errors import AddressRefused, Conflict, InvalidInput, NotFound
 from roost.knowledge.addresses import AddressPolicy, AllowedHost, SystemResolver
 from roost.knowledge.crawler import WebsiteCrawler
@@ -48,6 +48,12 @@ class MemoryIndex:
 
     def remove_source(self, source_id: str) -> None:
         self.pages = {key: page for key, page in self.pages.items() if key[0] != source_id}
+
+    def crawl_ended(self) -> None:
+        return
+
+    def embedding(self) -> dict[str, EmbeddingProgress]:
+        return {}
 
 
 class MovableClock:

@@ -60,6 +60,8 @@ class PageRecord:
     """What is remembered of a page between crawls; `content_sha256` is of the extracted markdown.
 
     `links` are where the page leads within its source, for crawls in which the page answers "not modified".
+    `fetched_at` is when the site last answered for it. `listed_at` is what the site's list said then (a
+    sitemap's lastmod, as written), `list_honest` whether that had changed when the text last did.
     """
 
     source_id: str
@@ -73,6 +75,8 @@ class PageRecord:
     missed_crawls: int
     fetched_at: datetime
     links: tuple[str, ...] = ()
+    listed_at: str | None = None
+    list_honest: bool | None = None
 
 
 class CrawlStage(StrEnum):
@@ -92,6 +96,14 @@ class CrawlProgress:
     done: int
     total: int
     failed: int
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddingProgress:
+    """How many of a source's passages have their vectors."""
+
+    done: int
+    total: int
 
 
 @dataclass(frozen=True, slots=True)

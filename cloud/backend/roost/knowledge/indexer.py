@@ -15,19 +15,26 @@ import os
 import re
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
-from roost.domain.documents import Chunk, ExtractedPage, IndexState
+from roost.domain.documents import Chunk, EmbeddingProgress, ExtractedPage, IndexState
 from roost.errors import RoostError
 from roost.knowledge.chroma_index import ChromaIndex, VectorIndexDamaged
 from roost.knowledge.chunking import chunk_page, embedded_text, storable, text_sha256
 from roost.knowledge.embeddings import Embedder
+from roost.knowledge.foreign_questions import is_due, measure
 from roost.knowledge.numpy_import import load_numpy
 from roost.knowledge.query_words import identifier_words
-from roost.storage import chunks
+from roost.storage import chunks, foreign_matches
 from roost.storage.chunks import IndexedChunk
 from roost.storage.database import Database
+
+if TYPE_CHECKING:
+    from roost.knowledge.embeddings import Vector
 
 EMBEDDED_AT_ONCE = 25
 READ_AT_ONCE = 500
@@ -45,7 +52,7 @@ _log = logging.getLogger(__name__)
 
 class KnowledgeIndexer:
     """Implements `roost.services.ports.PageIndex`. `on_progress(vectors, chunks)` is called in the embedding
-    thread.
+    thread, after every portion.
     """
 
     def __init__(
@@ -67,9 +74,14 @@ class KnowledgeIndexer:
         self._adopted = False
         self._trouble: str | None = None
         self._announced: tuple[int, int] | None = None
+        self._crawl_ended = threading.Event()
+        # What is there is told of at the start; after that, what each crawl came to.
+        self._crawl_ended.set()
         self._backlog: dict[str, Chunk] = {}
+        self._waiting: dict[str, EmbeddingProgress] = {}
         self._embedded = 0
         self._size = 0
+        self._counted: tuple[int, int, int] | None = None
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
@@ -101,6 +113,15 @@ class KnowledgeIndexer:
         if self._database.write(lambda db: chunks.remove_source(db, source_id)):
             self._wake.set()
 
+    def crawl_ended(self) -> None:
+        """A crawl has made its last change: once all of it is embedded, the log says so."""
+        self._crawl_ended.set()
+        self._wake.set()
+
+    def embedding(self) -> Mapping[str, EmbeddingProgress]:
+        """The sources whose passages wait for their vectors."""
+        return self._waiting
+
     def rebuild_vector_index(self) -> None:
         """Says that the vector index proved unusable. It is built again from the stored vectors; returns at
         once.
@@ -112,8 +133,12 @@ class KnowledgeIndexer:
         model = self._embedder.model
         with self._database.read() as db:
             index = chunks.read_index(db)
-            size = chunks.count_chunks(db)
-            embedded = chunks.count_embedded(db, model) if size else 0
+            counted = self._counted
+            if counted is None or counted[0] != index.version:
+                size = chunks.count_chunks(db)
+                embedded = chunks.count_embedded(db, model) if size else 0
+                counted = self._counted = (index.version, size, embedded)
+        _, size, embedded = counted
         missing = self._embedder.missing()
         reason = missing or self._trouble
         if reason is None and embedded < size:
@@ -181,10 +206,43 @@ class KnowledgeIndexer:
             if self._stopping.is_set():
                 return
             self._complete()
+            self._measure()
             self._embedder.embed("the first question finds the model loaded")
         self._announce()
 
+    def _measure(self) -> None:
+        """How near foreign questions come, where the index has changed much since that was measured."""
+        model = self._embedder.model
+        with self._database.read() as db:
+            name, size = chunks.read_index(db).collection, chunks.count_chunks(db)
+            known = foreign_matches.read(db, model)
+        if name is None or not is_due(known, size):
+            return
+        measured = measure(
+            self._embedder, lambda vector: self._best_cosine(name, vector), size, self._stopping.is_set
+        )
+        if measured is not None:
+            self._database.write(lambda db: foreign_matches.store(db, model, measured))
+
+    def _best_cosine(self, name: str, vector: Vector) -> float | None:
+        import numpy as np
+
+        rows = self._vector_index.nearest(name, vector, 1)
+        with self._database.read() as db:
+            stored = chunks.read_vectors(db, self._embedder.model, rows).values()
+        return max(
+            (
+                float(np.frombuffer(blob, dtype=np.float16).astype(np.float32) @ vector)
+                for blob in stored
+                if blob
+            ),
+            default=None,
+        )
+
     def _announce(self) -> None:
+        if not self._crawl_ended.is_set():
+            return
+        self._crawl_ended.clear()
         with self._database.read() as db:
             now = (chunks.read_index(db).version, chunks.count_chunks(db))
         if now != self._announced:
@@ -199,18 +257,41 @@ class KnowledgeIndexer:
         if not self._backlog:
             with self._database.read() as db:
                 self._backlog = chunks.unembedded(db, model, READ_AT_ONCE)
-                self._embedded, self._size = chunks.count_embedded(db, model), chunks.count_chunks(db)
+                if self._backlog:
+                    self._count_waiting(chunks.count_embedded_by_source(db, model))
         vectors: dict[str, bytes] = {}
+        sources: list[str] = []
         while self._backlog and len(vectors) < EMBEDDED_AT_ONCE and not self._stopping.is_set():
             sha256, chunk = self._backlog.popitem()
+            sources.append(chunk.source_id)
             text = embedded_text(chunk.title, chunk.heading_path, chunk.text)
             vectors[sha256] = self._embedder.embed(text).astype(np.float16).tobytes()
         if not vectors:
+            if self._waiting:
+                self._waiting = {}
+                self._on_progress(self._size, self._size)
             return False
         self._database.write(lambda db: chunks.store_vectors(db, model, vectors))
         self._embedded = min(self._size, self._embedded + len(vectors))
+        waiting = dict(self._waiting)
+        for source_id, count in Counter(sources).items():
+            if source_id in waiting:
+                before = waiting[source_id]
+                after = replace(before, done=min(before.total, before.done + count))
+                waiting[source_id] = after
+        # A new table each time: whoever reads holds a whole one.
+        self._waiting = {source: state for source, state in waiting.items() if state.done < state.total}
         self._on_progress(self._embedded, self._size)
         return True
+
+    def _count_waiting(self, counts: Mapping[str, tuple[int, int]]) -> None:
+        self._embedded = sum(embedded for embedded, _ in counts.values())
+        self._size = sum(size for _, size in counts.values())
+        self._waiting = {
+            source_id: EmbeddingProgress(embedded, size)
+            for source_id, (embedded, size) in counts.items()
+            if embedded < size
+        }
 
     def _place_some(self) -> bool:
         """Puts one portion of vectors into the collection that is being filled; False when it is complete."""

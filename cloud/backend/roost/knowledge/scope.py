@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from urllib.parse import urljoin
 
 from roost.errors import AddressRefused
@@ -39,6 +40,15 @@ class Scope:
         if self.prefix.endswith("/"):
             return address.path.startswith(self.prefix) or address.path == self.prefix[:-1]
         return address.path == self.prefix or address.path.startswith(self.prefix + "/")
+
+    def neighbour(self, url: str) -> WebAddress | None:
+        """`url` without its query where it lies on the same host; None where it does not."""
+        try:
+            address = parse_address(url)
+        except AddressRefused:
+            return None
+        same = (address.scheme, address.netloc) == (self.start.scheme, self.start.netloc)
+        return replace(address, query="") if same else None
 
     def link(self, base: str, href: str) -> str | None:
         """The normal form of a link on the page `base`, or None when it leads to no page of the source."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -18,15 +18,18 @@ if TYPE_CHECKING:
 FILE_LIMIT = 50
 DEPTH_LIMIT = 3
 ENTRY_LIMIT = 100_000
+LASTMOD_LIMIT = 40  # characters
 
 _ACCEPT = "application/xml,text/xml,*/*;q=0.1"
 
 
 @dataclass(frozen=True, slots=True)
 class SitemapPages:
-    """The pages that were `wanted`, in order, and sentences on what could not be read in full."""
+    """The pages that were `wanted`, in order, each with its lastmod as written, if it has one; and sentences
+    on what could not be read in full.
+    """
 
-    urls: tuple[str, ...]
+    pages: Mapping[str, str | None]
     notes: tuple[str, ...]
 
 
@@ -34,6 +37,7 @@ class SitemapPages:
 class _Entry:
     url: str
     is_sitemap: bool
+    lastmod: str | None = None
 
 
 def read_sitemaps(
@@ -50,7 +54,7 @@ def read_sitemaps(
     """
     queue = deque((address, 0) for address in dict.fromkeys(addresses))
     seen = {address for address, _ in queue}
-    pages: dict[str, None] = {}
+    pages: dict[str, str | None] = {}
     notes: list[str] = []
     files = 0
     while queue and len(pages) < limit:
@@ -63,13 +67,13 @@ def read_sitemaps(
             if not entry.is_sitemap:
                 page = wanted(entry.url)
                 if page is not None:
-                    pages[page] = None
+                    pages[page] = entry.lastmod or pages.get(page)
                     if len(pages) >= limit:
                         break
             elif depth < DEPTH_LIMIT and entry.url not in seen and len(seen) <= FILE_LIMIT:
                 seen.add(entry.url)
                 queue.append((entry.url, depth + 1))
-    return SitemapPages(tuple(pages), tuple(dict.fromkeys(notes)))
+    return SitemapPages(pages, tuple(dict.fromkeys(notes)))
 
 
 def _entries(session: FetchSession, address: str, notes: list[str]) -> Iterator[_Entry]:
@@ -114,14 +118,15 @@ def _xml_list(body: bytes, cut: bool, notes: list[str]) -> Iterator[_Entry]:
             name = str(element.tag).rpartition("}")[2]
             if event != "end" or name not in ("url", "sitemap"):
                 continue
-            location = next((child.text for child in element if str(child.tag).endswith("loc")), None)
+            told = {str(child.tag).rpartition("}")[2]: (child.text or "").strip() for child in element}
             element.clear()
             count += 1
             if count > ENTRY_LIMIT:
                 notes.append(f"A sitemap lists more than {ENTRY_LIMIT:,} pages; the others were left out.")
                 return
-            if location and location.strip():
-                yield _Entry(location.strip(), is_sitemap=name == "sitemap")
+            if told.get("loc"):
+                lastmod = told.get("lastmod", "")[:LASTMOD_LIMIT] or None
+                yield _Entry(told["loc"], is_sitemap=name == "sitemap", lastmod=lastmod)
     except ParseError:
         if not cut:
             notes.append("A sitemap is not well-formed XML; it was read up to the mistake.")

@@ -1,7 +1,8 @@
 """One crawl of one source, from what was known of its pages to what the index holds afterwards.
 
 The index is written first and the page's record after it: whatever a kill cuts off is read again, since the
-record still carries the old tags. Pages are removed only by a crawl that saw the whole source.
+record still carries the old tags. A page that the site says is gone goes at once; one that nothing leads to
+any more goes after two crawls that saw the whole source.
 """
 
 from __future__ import annotations
@@ -13,9 +14,10 @@ from dataclasses import dataclass, replace
 from roost.clock import Clock
 from roost.domain.documents import CrawlProgress, CrawlStage, ExtractedPage, PageRecord, PageStatus, Source
 from roost.domain.page_text import content_sha256
+from roost.services.held_pages import HeldPages
 from roost.services.ports import Crawler, CrawlNote, PageFailed, PageIndex, PageRead, PageUnchanged
 from roost.storage import pages
-from roost.storage.database import Database
+from roost.storage.database import Database, Transaction
 
 BATCH_PAGES = 20
 MISSES_TO_REMOVE = 2
@@ -36,7 +38,8 @@ class CrawlRun:
     """`applying` is held while the index changes; nothing changes once `cancelled()`.
 
     A site that lost more than half of its pages is taken for an outage and its old pages are kept, unless
-    `accept_smaller` and the crawl saw the whole site.
+    `accept_smaller` and the crawl saw the whole site. `ask_all`: every page is asked for, whatever the site's
+    list says of it.
     """
 
     def __init__(
@@ -51,6 +54,7 @@ class CrawlRun:
         cancelled: Callable[[], bool],
         *,
         accept_smaller: bool = False,
+        ask_all: bool = True,
     ) -> None:
         self._database = database
         self._crawler = crawler
@@ -61,8 +65,10 @@ class CrawlRun:
         self._report = report
         self._cancelled = cancelled
         self._accept_smaller = accept_smaller
+        self._ask_all = ask_all
         self._known: dict[str, PageRecord] = {}
-        self._changed: list[ExtractedPage] = []
+        self._changed = HeldPages(database, source.id)
+        self._confirmed: list[str] = []
         self._records: dict[str, PageRecord] = {}
         self._gone: list[str] = []
         self._seen: set[str] = set()
@@ -75,27 +81,35 @@ class CrawlRun:
         with self._database.read() as db:
             self._known = pages.known_pages(db, self._source.id)
         previous = sum(record.content_sha256 is not None for record in self._known.values())
-        for event in self._crawler.crawl(self._source, self._known, self._report, self._cancelled):
-            match event:
-                case PageRead():
-                    self._take(event)
-                case PageUnchanged(url=url):
-                    self._keep(url)
-                case PageFailed():
-                    self._miss(event)
-                case CrawlNote(message=message):
-                    self._notes.append(message)
-            # Until half of the earlier pages are found again, this may be an outage in disguise.
-            if len(self._changed) >= BATCH_PAGES and self._found * 2 >= previous:
-                self._apply(removed=[])
-        return self._finish(previous)
+        known = self._known
+        if self._ask_all:
+            known = {url: replace(record, listed_at=None) for url, record in known.items()}
+        try:
+            for event in self._crawler.crawl(self._source, known, self._report, self._cancelled):
+                match event:
+                    case PageRead():
+                        self._take(event)
+                    case PageUnchanged():
+                        self._keep(event)
+                    case PageFailed():
+                        self._miss(event)
+                    case CrawlNote(message=message):
+                        self._notes.append(message)
+                # Until half of the earlier pages are found again, this may be an outage in disguise.
+                ready = len(self._changed) >= BATCH_PAGES or self._changed.full
+                if ready and self._found * 2 >= previous:
+                    self._apply(removed=[])
+            return self._finish(previous)
+        finally:
+            self._changed.discard()
 
     def _take(self, event: PageRead) -> None:
         page = event.page
         sha256 = content_sha256(page)
         before = self._known.get(page.url)
-        if before is None or before.content_sha256 != sha256:
-            self._changed.append(page)
+        changed = before is None or before.content_sha256 != sha256
+        if changed:
+            self._changed.add(page)
         self._seen.add(page.url)
         self._found += 1
         self._records[page.url] = PageRecord(
@@ -110,14 +124,29 @@ class CrawlRun:
             missed_crawls=0,
             fetched_at=self._clock.now(),
             links=page.links,
+            listed_at=event.listed_at,
+            list_honest=_list_honest(before, event.listed_at, changed=changed),
         )
 
-    def _keep(self, url: str) -> None:
+    def _keep(self, event: PageUnchanged) -> None:
+        url = event.url
         self._seen.add(url)
         self._found += 1
         before = self._known[url]
-        if before.status is not PageStatus.OK or before.missed_crawls:
-            self._records[url] = replace(before, status=PageStatus.OK, reason=None, missed_crawls=0)
+        well = before.status is PageStatus.OK and not before.missed_crawls
+        if not event.asked:
+            return
+        if well and before.listed_at == event.listed_at:
+            self._confirmed.append(url)
+            return
+        self._records[url] = replace(
+            before,
+            status=PageStatus.OK,
+            reason=None,
+            missed_crawls=0,
+            fetched_at=self._clock.now(),
+            listed_at=event.listed_at,
+        )
 
     def _miss(self, event: PageFailed) -> None:
         self._seen.add(event.url)
@@ -199,12 +228,12 @@ class CrawlRun:
                 content_sha256=None,
                 missed_crawls=0,
                 links=(),
+                listed_at=None,
+                list_honest=None,
             )
-        for start in range(0, len(self._changed), BATCH_PAGES):
-            batch = self._changed[start : start + BATCH_PAGES]
+        for batch in self._changed.batches(BATCH_PAGES):
             self._store(batch, [], [self._records.pop(page.url) for page in batch])
         self._store([], removed, list(self._records.values()))
-        self._changed = []
         self._records = {}
 
     def _store(self, changed: list[ExtractedPage], removed: list[str], records: list[PageRecord]) -> None:
@@ -213,8 +242,24 @@ class CrawlRun:
                 return
             if changed or removed:
                 self._index.replace(self._source.id, changed, removed)
-            self._database.write(lambda db: pages.save_pages(db, records))
+            confirmed, self._confirmed = self._confirmed, []
+            self._database.write(lambda db: self._save(db, records, confirmed))
+
+    def _save(self, db: Transaction, records: list[PageRecord], confirmed: list[str]) -> None:
+        pages.save_pages(db, records)
+        pages.confirm_pages(db, self._source.id, confirmed, self._clock.now())
 
     def _outcome(self, *, complete: bool, kept_old: bool) -> CrawlOutcome:
         reason = " ".join(self._notes) or None
         return CrawlOutcome(self._found, self._failed, complete, kept_old, reason)
+
+
+def _list_honest(before: PageRecord | None, listed_at: str | None, *, changed: bool) -> bool | None:
+    """Whether the site's list tells of changes, by what it said of this one; None while nobody can know."""
+    if before is None or before.content_sha256 is None:
+        return None
+    if not changed:
+        return before.list_honest
+    if before.listed_at is None or listed_at is None:
+        return None
+    return before.listed_at != listed_at

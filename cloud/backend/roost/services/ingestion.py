@@ -8,12 +8,14 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import Enum, auto
 
 from roost.clock import Clock
 from roost.domain.documents import CrawlProgress, CrawlStage, PageRecord, PageStatus, Source, SourceKind
-from roost.errors import Conflict, RoostError
+from roost.errors import Conflict, NotFound, RoostError
 from roost.services.crawl_run import CrawlOutcome, CrawlRun
 from roost.services.live_events import LiveEvent, SourceChanged
 from roost.services.ports import Crawler, PageIndex
@@ -29,6 +31,15 @@ LAST_RETRY_S = 3_600
 PUBLISH_EVERY_S = 0.5
 STOP_WITHIN_S = 0.9
 CANCELLED = "Cancelled. What had been read before still answers."
+WAITING = "It waits for its turn: other sources are being read."
+
+
+class _Wish(Enum):
+    """Why a source is to be crawled: by the schedule, because a person wants all read, or this very one."""
+
+    SCHEDULE = auto()
+    ALL = auto()
+    ONE = auto()
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,8 +109,11 @@ class Ingestion:
         self._stopping = False
         self._stale = False
         self._running: dict[str, _Crawl] = {}
-        # In the order they were wanted; True: by a person, not by the schedule.
-        self._wanted: dict[str, bool] = {}
+        # In the order they were wanted.
+        self._wanted: dict[str, _Wish] = {}
+        self._crawled: set[str] = set()
+        self._told_of_embedding: frozenset[str] = frozenset()
+        self._told_of_embedding_at_s = float("-inf")
         self._due_at_s: dict[str, float] = {}
         self._cancelled: set[str] = set()
         self._threads: list[threading.Thread] = []
@@ -141,9 +155,45 @@ class Ingestion:
             running = self._running.get(source_id)
             # One that was cancelled may take a moment to end; the new one begins after it.
             if running is None or running.cancelled.is_set():
-                self._wanted[source_id] = True
+                self._wanted[source_id] = _Wish.ONE
                 self._changed.notify_all()
         self._publish(SourceChanged(source_id))
+
+    def crawl_all(self) -> None:
+        """Crawls every source that is not paused, as soon as workers are free. A site that has become much
+        smaller keeps its old pages: that is a question of one source.
+        """
+        with self._sources.read() as db:
+            wanted = [source.id for source in sources.list_sources(db) if not source.paused]
+        with self._changed:
+            for source_id in wanted:
+                running = self._running.get(source_id)
+                if (running is None or running.cancelled.is_set()) and (
+                    self._wanted.get(source_id) is not _Wish.ONE
+                ):
+                    self._wanted[source_id] = _Wish.ALL
+            self._changed.notify_all()
+        for source_id in wanted:
+            self._publish(SourceChanged(source_id))
+
+    def cancel_all(self) -> None:
+        """Ends every crawl that runs or waits."""
+        with self._changed:
+            under_way = [*self._running, *(each for each in self._wanted if each not in self._running)]
+        for source_id in under_way:
+            with suppress(NotFound):
+                self.cancel(source_id)
+
+    def embedding_advanced(self) -> None:
+        """Vectors have come: tells those who watch the sources they belong to, not too often."""
+        now_s = self._clock.monotonic_s()
+        waiting = frozenset(self._index.embedding())
+        told = self._told_of_embedding
+        if waiting == told and now_s - self._told_of_embedding_at_s < PUBLISH_EVERY_S:
+            return
+        self._told_of_embedding, self._told_of_embedding_at_s = waiting, now_s
+        for source_id in waiting | told:
+            self._publish(SourceChanged(source_id))
 
     def cancel(self, source_id: str) -> None:
         """Ends the source's crawl, if one runs or waits; the next comes at its time. Raises NotFound."""
@@ -220,9 +270,10 @@ class Ingestion:
         stage = max((state.stage for state in states), key=order.index, default=CrawlStage.IDLE)
         return KnowledgeSummary(sum(state.pages for state in states), stage, states)
 
-    def crawl(self, source_id: str, *, accept_smaller: bool = False) -> None:
+    def crawl(self, source_id: str, *, accept_smaller: bool = False, ask_all: bool = False) -> None:
         """Crawls the source on the caller's thread, and records how it went. `accept_smaller`: a site that
-        has lost most of its pages is taken as it is.
+        has lost most of its pages is taken as it is. `ask_all`: every page is asked for, also those that the
+        site's list calls unchanged; so is the first crawl in this process.
 
         Raises NotFound, and Conflict when a crawl of it runs already.
         """
@@ -237,14 +288,15 @@ class Ingestion:
             # Only now: whoever deletes the source after this finds the crawl, and ends it.
             with self._sources.read() as db:
                 source = sources.get_source(db, source_id)
-            self._crawl(source, crawl, accept_smaller)
+            self._crawl(source, crawl, accept_smaller, ask_all or source_id not in self._crawled)
         finally:
             with self._changed:
                 del self._running[source_id]
                 self._changed.notify_all()
+            self._index.crawl_ended()
             self._publish(SourceChanged(source_id))
 
-    def _crawl(self, source: Source, crawl: _Crawl, accept_smaller: bool) -> None:
+    def _crawl(self, source: Source, crawl: _Crawl, accept_smaller: bool, ask_all: bool) -> None:
         log.info("Crawl started: %s %s", source.kind.value, source.url or "/manual/")
         self._publish(SourceChanged(source.id))
         run = CrawlRun(
@@ -257,6 +309,7 @@ class Ingestion:
             lambda progress: self._report(crawl, progress),
             crawl.cancelled.is_set,
             accept_smaller=accept_smaller,
+            ask_all=ask_all,
         )
         try:
             outcome = run.run()
@@ -271,6 +324,8 @@ class Ingestion:
             )
             return
         if not crawl.cancelled.is_set():
+            if outcome.complete:
+                self._crawled.add(source.id)
             self._record(source, crawl, outcome, outcome.reason, None)
 
     def _record(
@@ -325,7 +380,18 @@ class Ingestion:
         with self._changed:
             crawl = self._running.get(source.id)
             cancelled = crawl is None and source.id in self._cancelled
+            waits = crawl is None and source.id in self._wanted and len(self._running) >= self._workers
         progress = crawl.progress if crawl is not None else None
+        embedding = self._index.embedding().get(source.id) if crawl is None else None
+        if embedding is not None:
+            progress = CrawlProgress(
+                source.id,
+                CrawlStage.EMBEDDING,
+                embedding.done,
+                embedding.total,
+                record.failed if record else 0,
+            )
+        reason = record.reason if record else None
         return SourceState(
             source=source,
             stage=progress.stage if progress else CrawlStage.IDLE,
@@ -336,7 +402,7 @@ class Ingestion:
             last_started_at=crawl.started_at if crawl else (record.started_at if record else None),
             last_success_at=record.success_at if record else None,
             next_at=record.next_at if record and not source.paused else None,
-            reason=CANCELLED if cancelled else (record.reason if record else None),
+            reason=WAITING if waits else CANCELLED if cancelled else reason,
             failures=record.failures if record else 0,
         )
 
@@ -360,7 +426,7 @@ class Ingestion:
                 for source in listed:
                     due = self._due_at_s.setdefault(source.id, now_s) <= now_s
                     if due and not source.paused and source.id not in self._running:
-                        self._wanted.setdefault(source.id, False)
+                        self._wanted.setdefault(source.id, _Wish.SCHEDULE)
                 self._changed.notify_all()
                 if not self._stale:
                     self._changed.wait(self._nap_s(now_s))
@@ -380,11 +446,11 @@ class Ingestion:
                 source_id = self._takeable()
                 if source_id is None:
                     continue
-                asked_for = self._wanted.pop(source_id)
+                wish = self._wanted.pop(source_id)
                 # Until the crawl has set its own time; a failure before that must not spin.
                 self._due_at_s[source_id] = self._clock.monotonic_s() + FIRST_RETRY_S
             try:
-                self.crawl(source_id, accept_smaller=asked_for)
+                self.crawl(source_id, accept_smaller=wish is _Wish.ONE, ask_all=wish is not _Wish.SCHEDULE)
             except RoostError as error:
                 # Deleted meanwhile, or storage is not to be had now: the schedule comes back to it.
                 log.warning("Crawl put off: %s", error.message)

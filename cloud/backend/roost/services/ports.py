@@ -11,23 +11,35 @@ from typing import Protocol
 from roost.domain.alerts import Alert
 from roost.domain.answers import AnswerEvent, AnswerSettings, Question
 from roost.domain.bots import BotCredentials, BotIdentity
-from roost.domain.documents import CrawlProgress, ExtractedPage, PageRecord, Retrieval, Source
+from roost.domain.documents import (
+    CrawlProgress,
+    EmbeddingProgress,
+    ExtractedPage,
+    PageRecord,
+    Retrieval,
+    Source,
+)
 from roost.domain.people import Identity
 from roost.errors import InvalidInput
 
 
 @dataclass(frozen=True, slots=True)
 class PageRead:
-    """A page that was read and is new or may have changed."""
+    """A page that was read and is new or may have changed. `listed_at` is what the site's list says of it."""
 
     page: ExtractedPage
     etag: str | None
     last_modified: str | None
+    listed_at: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class PageUnchanged:
+    """A page that is as it was: the site said so when `asked`, else its list does."""
+
     url: str
+    listed_at: str | None = None
+    asked: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +78,7 @@ class Crawler(Protocol):
         cancelled: Callable[[], bool],
     ) -> Iterator[CrawlEvent]:
         """Yields an event a page, as it is read. Ends early once `cancelled()`; raises RemoteError or
-        AddressRefused when nothing could be read.
+        AddressRefused when nothing could be read. A page without `listed_at` in `known` is always asked for.
         """
         ...
 
@@ -81,6 +93,14 @@ class PageIndex(Protocol):
         ...
 
     def remove_source(self, source_id: str) -> None: ...
+
+    def crawl_ended(self) -> None:
+        """A crawl has made its last change: what follows from it is to be told once it is done."""
+        ...
+
+    def embedding(self) -> Mapping[str, EmbeddingProgress]:
+        """The sources whose passages wait for their vectors. Quick; asks no database."""
+        ...
 
 
 class Retriever(Protocol):

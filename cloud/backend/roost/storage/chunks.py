@@ -90,6 +90,19 @@ def count_embedded(db: Connection, model: str) -> int:
     )
 
 
+def count_embedded_by_source(db: Connection, model: str) -> dict[str, tuple[int, int]]:
+    """Of each source, how many of its chunks have a vector of this model, and how many there are."""
+    rows = db.execute(
+        text(
+            "SELECT source_id, count(vectors.embedded_sha256) AS embedded, count(*) AS size FROM chunks"
+            " LEFT JOIN vectors ON vectors.model = :model"
+            " AND vectors.embedded_sha256 = chunks.embedded_sha256 GROUP BY source_id"
+        ),
+        {"model": model},
+    )
+    return {row.source_id: (row.embedded, row.size) for row in rows}
+
+
 def change_pages(
     db: Connection,
     source_id: str,

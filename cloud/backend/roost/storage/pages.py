@@ -12,10 +12,12 @@ from sqlalchemy import Connection, Row
 
 from roost.clock import parse_timestamp, timestamp
 from roost.domain.documents import PageRecord, PageStatus
+from roost.storage.held_pages import drop_held_pages
 from roost.storage.statements import text
 
 _COLUMNS = (
-    "source_id, url, title, status, reason, etag, last_modified, content_sha256, missed_crawls, fetched_at"
+    "source_id, url, title, status, reason, etag, last_modified, content_sha256, missed_crawls, fetched_at,"
+    " listed_at, list_honest"
 )
 
 
@@ -48,6 +50,8 @@ def save_pages(db: Connection, records: Iterable[PageRecord]) -> None:
             "content_sha256": record.content_sha256,
             "missed_crawls": record.missed_crawls,
             "fetched_at": timestamp(record.fetched_at),
+            "listed_at": record.listed_at,
+            "list_honest": None if record.list_honest is None else int(record.list_honest),
             "links": zlib.compress("\n".join(record.links).encode(), 6) if record.links else b"",
         }
         for record in records
@@ -57,9 +61,18 @@ def save_pages(db: Connection, records: Iterable[PageRecord]) -> None:
             text(
                 f"INSERT OR REPLACE INTO pages ({_COLUMNS}, links)"  # noqa: S608 - fixed columns
                 " VALUES (:source_id, :url, :title, :status, :reason, :etag, :last_modified,"
-                " :content_sha256, :missed_crawls, :fetched_at, :links)"
+                " :content_sha256, :missed_crawls, :fetched_at, :listed_at, :list_honest, :links)"
             ),
             rows,
+        )
+
+
+def confirm_pages(db: Connection, source_id: str, urls: Sequence[str], at: datetime) -> None:
+    """The site said of these pages that they are as they were."""
+    if urls:
+        db.execute(
+            text("UPDATE pages SET fetched_at = :at WHERE source_id = :source_id AND url = :url"),
+            [{"source_id": source_id, "url": url, "at": timestamp(at)} for url in urls],
         )
 
 
@@ -72,7 +85,8 @@ def delete_pages(db: Connection, source_id: str, urls: Sequence[str]) -> None:
 
 
 def delete_pages_of_source(db: Connection, source_id: str) -> None:
-    """Forgets its crawls too."""
+    """Forgets its crawls too, and what they held back."""
+    drop_held_pages(db, source_id)
     db.execute(text("DELETE FROM pages WHERE source_id = :source_id"), {"source_id": source_id})
     db.execute(text("DELETE FROM crawls WHERE source_id = :source_id"), {"source_id": source_id})
 
@@ -185,4 +199,6 @@ def _page(row: Row[tuple[object, ...]], links: tuple[str, ...]) -> PageRecord:
         missed_crawls=row.missed_crawls,
         fetched_at=parse_timestamp(row.fetched_at),
         links=links,
+        listed_at=row.listed_at,
+        list_honest=None if row.list_honest is None else bool(row.list_honest),
     )
