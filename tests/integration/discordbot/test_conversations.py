@@ -231,3 +231,18 @@ def test_a_channel_that_cannot_be_written_to_is_said_once_and_dropped(
     assert "permissions" in lines[0]
     discord.private(TOKEN, ANNA, "and here?")
     assert wait_for_sends(discord, 1) == ["Answer to: and here?"]
+
+
+def test_an_answer_that_storage_would_not_mark_is_neither_made_nor_shown_twice(
+    house: DiscordHouse, discord: FakeDiscord, answerer: FixedAnswerer
+) -> None:
+    refuse = "CREATE TRIGGER refuse BEFORE UPDATE OF sent_at ON replies BEGIN SELECT RAISE(ABORT, 'no'); END"
+    house.conversations.write(lambda db: db.execute(text(refuse)))
+    discord.mention(TOKEN, CHANNEL, ANNA, "once?")
+    wait_until(lambda: any("went wrong inside Roost" in line for line in house.log_texts(the_bot(house))))
+    house.conversations.write(lambda db: db.execute(text("DROP TRIGGER refuse")))
+    wait_until(lambda: house.inbox_statuses() == {"done": 1})
+    assert discord.sends(TOKEN) == ["Answer to: once?"]
+    assert len(answerer.questions) == 1
+    with house.conversations.read() as db:
+        assert db.execute(text("SELECT count(*) FROM messages")).scalar_one() == 2

@@ -54,7 +54,7 @@ class DiscordConnection:
         self._storage = storage
         self._posts = posts = Posts()
         self._closed = threading.Event()
-        self._queues = ChatQueues(self._handle, self._note, chance)
+        self._queues = ChatQueues(self._handle, self._recall, self._note, chance)
         self._delivery = Delivery(
             self._bot_id, posts, services.inbox, storage, chance, self._note, self._token_refused
         )
@@ -157,6 +157,9 @@ class DiscordConnection:
             return
         token = await self._token_of(event.id) if event.command is not None else None
         await self._chats.handle(entry, event, token, apologise)
+
+    async def _recall(self, entry: InboxEntry) -> InboxEntry:
+        return await self._storage.run(self._inbox.recall, self._bot_id, entry)
 
     async def _token_of(self, interaction_id: int) -> str | None:
         return await self._storage.run(self._gateway_inbox.interaction_token, self._bot_id, interaction_id)

@@ -21,6 +21,7 @@ RETRY = Backoff(first_s=0.5, cap_s=10.0)
 
 class ChatQueues:
     """`handle(entry, apologise)` does an update; `apologise` says that it has failed too often already.
+    `recall(entry)` tells how it stands in storage after a failure: an answer that is kept is not made again.
 
     Lives in the loop. `note(level, text)` writes into the bot's log; `chance` gives random numbers in 0..1.
     """
@@ -28,10 +29,12 @@ class ChatQueues:
     def __init__(
         self,
         handle: Callable[[InboxEntry, bool], Awaitable[None]],
+        recall: Callable[[InboxEntry], Awaitable[InboxEntry]],
         note: Callable[[str, str], None],
         chance: Callable[[], float],
     ) -> None:
         self._handle = handle
+        self._recall = recall
         self._note = note
         self._chance = chance
         self._chats: dict[str, deque[InboxEntry]] = {}
@@ -79,10 +82,12 @@ class ChatQueues:
 
     async def _handle_until_done(self, entry: InboxEntry) -> None:
         """Storage that cannot take it is waited for; a fault of ours ends in an apology, not in silence."""
-        failures = 0
+        failures, earlier, known = 0, entry.attempts, True
         while True:
             try:
-                await self._handle(entry, entry.attempts + failures >= ATTEMPTS_AT_MOST)
+                if not known:
+                    entry, known = await self._recall(entry), True
+                await self._handle(entry, earlier + failures >= ATTEMPTS_AT_MOST)
             except RoostError as error:
                 if error.code == FORGOTTEN:
                     # Whoever asked has had it deleted: there is nobody to answer.
@@ -97,4 +102,5 @@ class ChatQueues:
                 return
             if failures > ATTEMPTS_AT_MOST:
                 return
+            known = False
             await asyncio.sleep(RETRY.delay_s(max(1, failures), self._chance()))

@@ -59,6 +59,13 @@ class Inbox:
         """What earlier starts left undone, oldest first."""
         return self._database.write(lambda db: store.take_up_unfinished(db, bot_id))
 
+    def recall(self, bot_id: str, entry: InboxEntry) -> InboxEntry:
+        """The same entry, as far as it has come. Raises NotFound (`forgotten`) when nothing more is to be
+        done for it.
+        """
+        with self._database.read() as db:
+            return store.recall(db, bot_id, entry)
+
     def context(self, bot_id: str, chat_key: str) -> tuple[Turn, ...]:
         with self._database.read() as db:
             return chat.chat_context(db, bot_id, chat_key, self._clock.now())

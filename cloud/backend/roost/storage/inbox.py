@@ -6,7 +6,7 @@ Functions take a connection, so that an answer, its replies and its messages sha
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy import Connection
@@ -107,6 +107,25 @@ def take_up_unfinished(db: Connection, bot_id: str) -> list[InboxEntry]:
         )
         for row in rows
     ]
+
+
+def recall(db: Connection, bot_id: str, entry: InboxEntry) -> InboxEntry:
+    """The entry as it stands now. Raises NotFound (`forgotten`) when it is finished or deleted."""
+    row = db.execute(
+        text(
+            "SELECT status, stream_opened_at, stream_message_id FROM inbox"
+            " WHERE bot_id = :bot_id AND update_id = :update_id AND status IN ('received', 'answered')"
+        ),
+        {"bot_id": bot_id, "update_id": entry.update.update_id},
+    ).one_or_none()
+    if row is None:
+        raise NotFound("The message is finished or was deleted.", code=FORGOTTEN)
+    return replace(
+        entry,
+        answered=row.status == "answered",
+        stream_opened=row.stream_opened_at is not None,
+        stream_message_id=row.stream_message_id,
+    )
 
 
 def store_replies(

@@ -78,7 +78,7 @@ class TelegramConnection:
         self._greeting: asyncio.Task[None] | None = None
         self._tick: asyncio.TimerHandle | None = None
         self._moved: dict[int, int] = {}
-        self._queues = ChatQueues(self._handle, self._note, chance)
+        self._queues = ChatQueues(self._handle, self._recall, self._note, chance)
         pacing = ChatPacing(clock.monotonic_s)
         self._delivery = Delivery(
             self._bot_id,
@@ -279,6 +279,9 @@ class TelegramConnection:
                 await self._presses.handle(update_id, event)
             case _:
                 await self._delivery.stored(self._inbox.drop, self._bot_id, update_id, "not a message")
+
+    async def _recall(self, entry: InboxEntry) -> InboxEntry:
+        return await self._delivery.stored(self._inbox.recall, self._bot_id, entry)
 
     def _where_it_is_now(self, entry: InboxEntry) -> InboxEntry:
         chat, slash, rest = entry.update.chat_key.partition("/")
