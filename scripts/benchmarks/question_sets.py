@@ -1,18 +1,21 @@
-"""Questions with the passages that answer them: two public sets, where they lie beside the repository, and
-the manual's own.
+"""Questions with the passages that answer them: two public sets, where they lie beside the repository, the
+manual's own, and short ones on the documentation that every npm brings along.
 """
 
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from roost.domain.documents import ExtractedPage, Section
 from roost.knowledge.manual_pages import MANUAL_PREFIX, manual_pages
+from roost.knowledge.markdown_pages import markdown_sections
 
-MANUAL_QUESTIONS = Path(__file__).resolve().parents[2] / "tests" / "data" / "manual_questions.json"
+QUESTIONS = Path(__file__).resolve().parents[2] / "tests" / "data"
+MANUAL_QUESTIONS = QUESTIONS / "manual_questions.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +33,8 @@ class QuestionSet:
     pages: tuple[ExtractedPage, ...]
     questions: tuple[Question, ...]
     off_domain: tuple[str, ...] = ()
+    by_page: bool = False
+    """Whether `gold` are whole pages, without anchors."""
 
 
 def manual_set() -> QuestionSet:
@@ -43,6 +48,30 @@ def manual_set() -> QuestionSet:
             for entry in content["questions"]
         ),
         off_domain=tuple(content["off_domain"]),
+    )
+
+
+def npm_set() -> QuestionSet | None:
+    """Short questions on the pages that npm installs beside itself; None where there is no npm."""
+    program = shutil.which("npm")
+    folder = Path(program).resolve().parents[1] / "docs" / "content" if program else None
+    if folder is None or not folder.is_dir():
+        return None
+    pages = []
+    for path in sorted(folder.rglob("*.md")):
+        text = path.read_text("utf-8")
+        title = next((line[7:] for line in text.splitlines()[:10] if line.startswith("title: ")), path.stem)
+        url = path.relative_to(folder).with_suffix("").as_posix()
+        pages.append(ExtractedPage(url, title, markdown_sections(text), ()))
+    there = {page.url for page in pages}
+    content = json.loads((QUESTIONS / "npm_questions.json").read_text("utf-8"))
+    questions = (Question(entry["question"], frozenset(entry["expected"])) for entry in content["questions"])
+    return QuestionSet(
+        name="npm",
+        pages=tuple(pages),
+        questions=tuple(question for question in questions if question.gold & there),
+        off_domain=manual_set().off_domain,
+        by_page=True,
     )
 
 

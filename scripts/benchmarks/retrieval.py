@@ -4,7 +4,7 @@ how fast.
 scripts/bench-retrieval [FOLDER]
 
 FOLDER (or ROOST_BENCH_DATA) holds the public question sets `anthropic_docs` and `mtragun`; without it, the
-manual's set alone. Vectors are kept in build/bench-retrieval, so that a second run takes seconds.
+manual's set and npm's alone. Vectors are kept in build/bench-retrieval, so that a second run takes seconds.
 """
 
 from __future__ import annotations
@@ -25,12 +25,13 @@ from roost.domain.documents import Confidence, ExtractedPage, Section
 from roost.knowledge.chroma_index import ChromaIndex
 from roost.knowledge.chunking import text_sha256
 from roost.knowledge.embeddings import MiniLmEmbedder
+from roost.knowledge.foreign_questions import is_due
 from roost.knowledge.indexer import KnowledgeIndexer
 from roost.knowledge.retriever import FusedRetriever
 from roost.settings import REPOSITORY
-from roost.storage import chunks
+from roost.storage import chunks, foreign_matches
 from roost.storage.database import Database
-from scripts.benchmarks.question_sets import QuestionSet, manual_set, public_sets
+from scripts.benchmarks.question_sets import QuestionSet, manual_set, npm_set, public_sets
 from scripts.benchmarks.ranking_measures import Quality, quality
 from scripts.benchmarks.table import Figure, quantile, show
 
@@ -49,6 +50,7 @@ TARGETS = {"documentation": 0.80, "conversations": 0.82}
 class Index:
     database: Database
     embedder: MiniLmEmbedder
+    vector_index: ChromaIndex
     indexer: KnowledgeIndexer
     retriever: FusedRetriever
 
@@ -57,7 +59,7 @@ def run(folder: Path | None = None) -> str:
     """The tables. Without `folder`, ROOST_BENCH_DATA says where the public sets lie."""
     named = os.environ.get("ROOST_BENCH_DATA")
     folder = folder or (Path(named) if named else None)
-    sets = [manual_set(), *(public_sets(folder) if folder else [])]
+    sets = [manual_set(), *filter(None, [npm_set()]), *(public_sets(folder) if folder else [])]
     embedder = MiniLmEmbedder(Path(os.environ.get("MODEL_DIR") or REPOSITORY / "build" / "minilm"))
     missing = embedder.missing()
     if missing:
@@ -79,7 +81,7 @@ def _set_figures(questions: QuestionSet, embedder: MiniLmEmbedder) -> Iterator[F
         rankings, kept = [], 0
         for question in questions.questions:
             found = index.retriever.retrieve(question.text, previous=question.previous, limit=DEPTH)
-            rankings.append([passage.url for passage in found.passages])
+            rankings.append([_place(questions, passage.url) for passage in found.passages])
             kept += found.confidence is not Confidence.REFUSE
         refused = [
             index.retriever.retrieve(text).confidence is Confidence.REFUSE for text in questions.off_domain
@@ -129,8 +131,12 @@ def _plain_rankings(questions: QuestionSet, index: Index) -> list[list[str]]:
     for question in questions.questions:
         asked = f"{question.previous}\n{question.text}" if question.previous else question.text
         order = np.argsort(-(matrix @ _vector(index, asked)))[: 2 * DEPTH]
-        rankings.append([slices[place][0] for place in order])
+        rankings.append([_place(questions, slices[place][0]) for place in order])
     return rankings
+
+
+def _place(questions: QuestionSet, url: str) -> str:
+    return url.partition("#")[0] if questions.by_page else url
 
 
 def _slices(text: str) -> Iterator[str]:
@@ -243,7 +249,7 @@ def _indexed(name: str, pages: Sequence[ExtractedPage], embedder: MiniLmEmbedder
 
     indexer = KnowledgeIndexer(database, embedder, vector_index, progress, pause_s=0)
     retriever = FusedRetriever(database, embedder, vector_index, indexer.rebuild_vector_index)
-    index = Index(database, embedder, indexer, retriever)
+    index = Index(database, embedder, vector_index, indexer, retriever)
     try:
         indexer.replace(name, pages, [])
         with _running(index):
@@ -267,10 +273,13 @@ def _running(index: Index) -> Iterator[None]:
 
 def _complete(index: Index) -> bool:
     with index.database.read() as db:
-        record = chunks.read_index(db)
-        return record.collection is not None and chunks.count_placed(
-            db, record.collection
-        ) == chunks.count_chunks(db)
+        record, size = chunks.read_index(db), chunks.count_chunks(db)
+        return (
+            index.vector_index.opened
+            and record.collection is not None
+            and chunks.count_placed(db, record.collection) == size
+            and not is_due(foreign_matches.read(db, index.embedder.model), size)
+        )
 
 
 if __name__ == "__main__":

@@ -13,14 +13,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from roost.domain.documents import Chunk, Confidence, Passage, Retrieval
-from roost.knowledge import fusion
+from roost.knowledge import confidence, fusion
 from roost.knowledge.chroma_index import ChromaIndex, VectorIndexDamaged
 from roost.knowledge.chunking import storable
 from roost.knowledge.embeddings import Embedder, QueryVectors
 from roost.knowledge.query_words import query_words
-from roost.storage import chunks
+from roost.storage import chunks, foreign_matches
 from roost.storage.chunks import Snapshot, Term
 from roost.storage.database import Database
+from roost.storage.foreign_matches import ForeignMatches
 
 if TYPE_CHECKING:
     from roost.knowledge.embeddings import Vector
@@ -41,6 +42,15 @@ class _Words:
     evidence: float
 
 
+@dataclass(frozen=True, slots=True)
+class _Index:
+    """What is known of one version of the index."""
+
+    version: int
+    chunks: int
+    foreign: ForeignMatches | None
+
+
 class FusedRetriever:
     """Implements `roost.services.ports.Retriever`. `on_damage` is called when the vector index turns out to
     be unusable.
@@ -56,7 +66,7 @@ class FusedRetriever:
         self._on_damage = on_damage
         self._counts: dict[Term, int] = {}
         self._counts_version = -1
-        self._chunks: int | None = None
+        self._index: _Index | None = None
         self._counting = threading.Lock()
 
     def retrieve(
@@ -67,7 +77,8 @@ class FusedRetriever:
         source_ids: Sequence[str] | None = None,
         limit: int = 8,
     ) -> Retrieval:
-        """The passages that answer `question`, best first; see `fusion` for the scores and the confidence.
+        """The passages that answer `question`, best first; see `fusion` for the scores and `confidence` for
+        the confidence.
 
         With `previous`, the user turn before, the question is searched for alone and together with it. Raises
         StorageError.
@@ -78,20 +89,20 @@ class FusedRetriever:
         )
         vector = self._vector(question, together)
         with self._database.read() as db:
-            index = chunks.read_index(db)
-            size = self._size(db, index.version)
-            if size == 0:
+            record = chunks.read_index(db)
+            index = self._known(db, record.version)
+            if index.chunks == 0:
                 return Retrieval(question, (), Confidence.REFUSE, index.version, ready=False)
-            words = self._search_words(db, question, together, index.version, size, source_ids)
-            near = self._nearest(index.collection, vector, source_ids)
+            words = self._search_words(db, question, together, index, source_ids)
+            near = self._nearest(record.collection, vector, source_ids)
             candidates = list(dict.fromkeys((*words.scores, *near)))
             cosines = _cosines(vector, chunks.read_vectors(db, self._embedder.model, candidates, source_ids))
-            best = fusion.fuse(cosines, words.scores, words.evidence)[: 2 * limit]
+            best = fusion.fuse(cosines, words.scores, words.evidence, index.chunks)[: 2 * limit]
             found = chunks.read_chunks(db, [row for row, _ in best])
         return Retrieval(
             query=question,
             passages=_passages(best, found)[:limit],
-            confidence=_confidence(cosines, words, size),
+            confidence=_confidence(cosines, words, index.foreign, follow_up=together is not None),
             index_version=index.version,
             ready=True,
         )
@@ -119,36 +130,35 @@ class FusedRetriever:
         db: Snapshot,
         question: str,
         together: str | None,
-        version: int,
-        size: int,
+        index: _Index,
         source_ids: Sequence[str] | None,
     ) -> _Words:
-        last = self._words(db, question, version, size, source_ids)
+        last = self._words(db, question, index, source_ids)
         if together is None:
             return last
-        both = self._words(db, together, version, size, source_ids)
+        both = self._words(db, together, index, source_ids)
         weight = fusion.LAST_TURN_WEIGHT
         return _Words(
             scores=fusion.blend(last.scores, both.scores),
             evidence=weight * last.evidence + (1 - weight) * both.evidence,
         )
 
-    def _words(
-        self, db: Snapshot, query: str, version: int, size: int, source_ids: Sequence[str] | None
-    ) -> _Words:
+    def _words(self, db: Snapshot, query: str, index: _Index, source_ids: Sequence[str] | None) -> _Words:
         terms, counts = [], []
         for word in query_words(query):
             term = Term(word)
-            count = self._count(db, term, version)
+            count = self._count(db, term, index.version)
             if count == 0 and len(word) >= PREFIX_FROM:
                 term = Term(word, prefix=True)
-                count = self._count(db, term, version)
+                count = self._count(db, term, index.version)
             if count:
                 terms.append(term)
             if word.isalnum():
                 counts.append(count)
         scores = chunks.best_by_words(db, terms, CANDIDATES, source_ids)
-        return _Words(scores, fusion.lexical_evidence(max(scores.values(), default=0.0), counts, size))
+        return _Words(
+            scores, fusion.lexical_evidence(max(scores.values(), default=0.0), counts, index.chunks)
+        )
 
     def _count(self, db: Snapshot, term: Term, version: int) -> int:
         """In how many chunks the term stands, remembered as long as the index does not change."""
@@ -163,22 +173,22 @@ class FusedRetriever:
                 self._counts[term] = count
         return count
 
-    def _size(self, db: Snapshot, version: int) -> int:
+    def _known(self, db: Snapshot, version: int) -> _Index:
         with self._counting:
             self._forget_old_counts(version)
-            known = self._chunks
+            known = self._index
         if known is not None:
             return known
-        size = chunks.count_chunks(db)
+        known = _Index(version, chunks.count_chunks(db), foreign_matches.read(db, self._embedder.model))
         with self._counting:
             if version == self._counts_version:
-                self._chunks = size
-        return size
+                self._index = known
+        return known
 
     def _forget_old_counts(self, version: int) -> None:
         if version != self._counts_version or len(self._counts) > COUNTS_KEPT:
             self._counts.clear()
-            self._chunks = None
+            self._index = None
             self._counts_version = version
 
     def _nearest(
@@ -211,14 +221,18 @@ def _cosines(vector: Vector | None, stored: Mapping[int, bytes | None]) -> dict[
     return cosines
 
 
-def _confidence(cosines: Mapping[int, float | None], words: _Words, size: int) -> Confidence:
+def _confidence(
+    cosines: Mapping[int, float | None], words: _Words, foreign: ForeignMatches | None, *, follow_up: bool
+) -> Confidence:
     """By meaning and words; by words alone too where passages that match have no vector (yet)."""
     known = [cosine for cosine in cosines.values() if cosine is not None]
-    by_both = fusion.confidence(max(known), words.evidence, size) if known else Confidence.REFUSE
-    if known and len(known) == len(cosines):
-        return by_both
+    by_both = Confidence.REFUSE
+    if known:
+        by_both = confidence.confidence(max(known), words.evidence, foreign, follow_up=follow_up)
+        if len(known) == len(cosines):
+            return by_both
     order = (Confidence.REFUSE, Confidence.HEDGE, Confidence.ANSWER)
-    return max(by_both, fusion.confidence_by_words(words.evidence), key=order.index)
+    return max(by_both, confidence.confidence_by_words(words.evidence), key=order.index)
 
 
 def _passages(best: Sequence[tuple[int, float]], found: Mapping[int, Chunk]) -> tuple[Passage, ...]:
