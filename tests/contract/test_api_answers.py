@@ -52,7 +52,7 @@ def test_every_answer_of_a_day_is_as_described(house: Installation) -> None:
     day = Day(house.browser())
     day("GET", "/api/session")
     day("GET", "/auth/link")
-    day("POST", "/auth/link", {"code": house.services.sign_in.make_link_code()})
+    day("POST", "/auth/link", {"code": house.services.sign_in.make_link_code(None)})
     day("POST", "/auth/logout")
     day("POST", "/auth/local")
     day("GET", "/api/session")
@@ -74,6 +74,11 @@ def test_every_answer_of_a_day_is_as_described(house: Installation) -> None:
     guest = house.add_person(Role.GUEST).id
     day("GET", "/api/people")
     day("PATCH", f"/api/people/{guest}", {"role": "member"}, 204)
+    local = house.services.sign_in.local_owner()
+    house.services.sign_in.begin_session(local, "a third browser")
+    open_there = day("GET", f"/api/people/{local.id}/sessions")["items"]
+    third = next(each["id"] for each in open_there if each["user_agent"] == "a third browser")
+    day("DELETE", f"/api/people/{local.id}/sessions/{third}", status=204)
     day("DELETE", f"/api/people/{guest}", status=204)
     day("GET", "/api/audit")
 
@@ -146,6 +151,7 @@ def test_every_answer_of_a_day_is_as_described(house: Installation) -> None:
     day("POST", "/api/sign-in-links", status=201)
     day("POST", "/api/secret-key/rotate")
     day("POST", "/api/backup")
+    day("POST", "/api/backup", {"adopt": True})
     day("POST", "/api/backup/conflicts/nothing/dismiss")
 
     # Tested where their bodies are: a stream, and archives.

@@ -168,12 +168,12 @@ class NoIndex:
 
 class Installation:
     """`app` is the web application; `sign_in(role)` gives a browser of a fresh person with that role."""
+
     def crawl_ended(self) -> None:
         return
 
     def embedding(self) -> dict[str, EmbeddingProgress]:
         return {}
-
 
     def __init__(self, folder: Path, environ: Mapping[str, str] | None = None) -> None:
         self.folder = folder
@@ -250,12 +250,13 @@ class Installation:
                 self.bot_configs, audit, self.clock, self.ids, self.live_events.publish, self.local_key
             ),
             local_key=self.local_key,
-            transfer=WorkspaceTransfer(bots, self.conversations, self.ingestion, crawlers, self.clock),
+            transfer=WorkspaceTransfer(bots, self.conversations, self.ingestion, crawlers, self.clock, audit),
             key_rotation=KeyRotation(
                 self.bot_configs,
                 self.conversations,
                 self.cipher,
                 folder,
+                audit,
                 from_environment=self.settings.secret_key is not None,
                 has_previous=self.settings.secret_key_previous is not None,
             ),

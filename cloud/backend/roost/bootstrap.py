@@ -203,12 +203,13 @@ def compose(
             audit=audit,
             api_keys=ApiKeys(bot_configs, audit, clock, ids, live_events.publish, local_key),
             local_key=local_key,
-            transfer=WorkspaceTransfer(bot_store, conversations, ingestion, crawlers, clock),
+            transfer=WorkspaceTransfer(bot_store, conversations, ingestion, crawlers, clock, audit),
             key_rotation=KeyRotation(
                 bot_configs,
                 conversations,
                 cipher,
                 settings.data_dir,
+                audit,
                 from_environment=settings.secret_key is not None,
                 has_previous=settings.secret_key_previous is not None,
             ),
@@ -360,5 +361,5 @@ def _offer_sign_in_link(settings: Settings, sign_in: SignIn) -> None:
         return
     address = settings.public_url or f"http://<this machine>:{settings.port}"
     # To the terminal and not through the log, which would redact it.
-    sys.stderr.write(f"Sign in within 15 minutes: {address}/auth/link#{sign_in.make_link_code()}\n")
+    sys.stderr.write(f"Sign in within 15 minutes: {address}/auth/link#{sign_in.make_link_code(None)}\n")
     sys.stderr.flush()

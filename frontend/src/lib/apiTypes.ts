@@ -95,7 +95,7 @@ export interface SessionList {
 export interface AuditEntry {
   id: string;
   at: string;
-  action: 'signed_in' | 'sign_in_failed' | 'signed_out' | 'session_ended' | 'person_invited' | 'invitation_withdrawn' | 'role_changed' | 'person_removed' | 'key_created' | 'key_revoked' | 'bot_created' | 'bot_changed' | 'bot_token_changed' | 'bot_started' | 'bot_stopped' | 'bot_restarted' | 'bot_deleted' | 'source_added' | 'source_changed' | 'source_deleted' | 'decryption_refused';
+  action: 'signed_in' | 'sign_in_failed' | 'signed_out' | 'session_ended' | 'person_invited' | 'invitation_withdrawn' | 'role_changed' | 'person_removed' | 'key_created' | 'key_revoked' | 'bot_created' | 'bot_changed' | 'bot_token_changed' | 'bot_started' | 'bot_stopped' | 'bot_restarted' | 'bot_deleted' | 'source_added' | 'source_changed' | 'source_deleted' | 'decryption_refused' | 'sign_in_link_made' | 'secret_key_exchanged' | 'workspace_exported' | 'workspace_imported' | 'backed_up' | 'bucket_adopted' | 'conflict_dismissed';
   /** Null: Roost itself, or a stranger */
   actor_id: string | null;
   actor: string | null;

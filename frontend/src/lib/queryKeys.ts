@@ -6,6 +6,7 @@ export const queryKeys = {
   prompts: ['prompts'] as const,
   sessions: ['account-sessions'] as const,
   people: ['people'] as const,
+  sessionsOf: (personId: string) => ['sessions-of', personId] as const,
   invitations: ['invitations'] as const,
   audit: ['audit'] as const,
   apiKeys: ['api-keys'] as const,

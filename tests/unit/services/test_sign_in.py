@@ -100,7 +100,7 @@ def test_no_secret_is_stored(sign_in: SignIn, api_keys: ApiKeys, database: Datab
     owner = sign_in.local_owner()
     secrets = [
         sign_in.begin_session(owner, ""),
-        sign_in.make_link_code(),
+        sign_in.make_link_code(None),
         api_keys.create(owner, "script").secret,
     ]
     stored = dump(database)
@@ -108,14 +108,14 @@ def test_no_secret_is_stored(sign_in: SignIn, api_keys: ApiKeys, database: Datab
 
 
 def test_a_link_signs_the_owner_in_once(sign_in: SignIn) -> None:
-    code = sign_in.make_link_code()
+    code = sign_in.make_link_code(None)
     assert sign_in.redeem_link_code(code) == sign_in.local_owner()
     with pytest.raises(InvalidInput, match="used up or too old"):
         sign_in.redeem_link_code(code)
 
 
 def test_a_link_is_good_for_fifteen_minutes(sign_in: SignIn, clock: SteppedClock) -> None:
-    early, late = sign_in.make_link_code(), sign_in.make_link_code()
+    early, late = sign_in.make_link_code(None), sign_in.make_link_code(None)
     clock.step(14 * 60)
     assert sign_in.redeem_link_code(early).role is Role.OWNER
     clock.step(61)

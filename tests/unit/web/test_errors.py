@@ -83,7 +83,7 @@ def test_answers_of_the_api_are_kept_by_no_cache(owner: Browser) -> None:
 
 
 def test_a_link_page_uses_nothing_up(house: Installation) -> None:
-    code = house.services.sign_in.make_link_code()
+    code = house.services.sign_in.make_link_code(None)
     stranger = house.browser()
     for _ in range(3):
         page = stranger.get("/auth/link")

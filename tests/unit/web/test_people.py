@@ -14,8 +14,10 @@ from sqlalchemy import text
 from roost.domain.accounts import Person, Role
 from roost.domain.answers import Answer as MadeAnswer
 from roost.domain.answers import Question
+from roost.domain.audit import Action
 from roost.domain.people import Identity
 from roost.errors import DecryptionRefused
+from roost.services.audit import Audit
 from roost.services.live_events import QUEUE_LIMIT, SourceChanged
 from roost.services.sign_in import SESSION_LASTS
 from tests.fakes.installation import TOKEN, Answer, Browser, Installation, installation
@@ -356,3 +358,62 @@ def test_the_log_forgets_what_is_older_than_400_days(house: Installation, boss: 
     house.clock.step(401 * 86_400)
     house.people.invite(house.services.sign_in.local_owner(), "new@example.org")
     assert [entry.subject for entry in house.services.audit.page(None, 10)] == ["new@example.org"]
+
+
+def test_keys_links_copies_and_archives_are_in_the_log(house: Installation, boss: Browser) -> None:
+    boss.post("/api/sign-in-links")
+    boss.post("/api/secret-key/rotate")
+    boss.post("/api/backup")
+    boss.post("/api/backup", {"adopt": True})
+    boss.post("/api/backup/conflicts/nothing/dismiss")
+    exported = boss.post("/api/export", {})
+    archive = exported.data
+    exported.close()
+    member = house.browser(house.add_person(Role.MEMBER))
+    taken = member.post("/api/import", data=archive, headers={"Content-Type": "application/zip"})
+    assert taken.status_code == 200, taken.text
+    assert [(action, actor) for action, actor, _ in actions(boss)][:7][::-1] == [
+        ("sign_in_link_made", "boss@example.org"),
+        ("secret_key_exchanged", "boss@example.org"),
+        ("backed_up", "boss@example.org"),
+        ("bucket_adopted", "boss@example.org"),
+        ("conflict_dismissed", "boss@example.org"),
+        ("workspace_exported", "boss@example.org"),
+        ("workspace_imported", "Someone"),
+    ]
+
+
+def test_an_owner_sees_and_ends_the_session_that_a_link_began(house: Installation, boss: Browser) -> None:
+    code = house.services.sign_in.make_link_code(None)
+    somebody = house.browser()
+    assert somebody.post("/auth/link", {"code": code}).status_code == 200
+    assert somebody.get("/api/people").status_code == 200
+    local = house.services.sign_in.local_owner()
+    [session] = boss.get(f"/api/people/{local.id}/sessions").json["items"]
+    assert not session["current"]
+    assert boss.delete(f"/api/people/{local.id}/sessions/none").status_code == 404
+    assert boss.delete(f"/api/people/none/sessions/{session['id']}").status_code == 404
+    me = boss.get("/api/session").json["user"]["id"]
+    assert boss.delete(f"/api/people/{me}/sessions/{session['id']}").status_code == 404
+    assert boss.delete(f"/api/people/{local.id}/sessions/{session['id']}").status_code == 204
+    assert somebody.get("/api/people").status_code == 401
+    assert boss.get(f"/api/people/{local.id}/sessions").json["items"] == []
+    entries = house.services.audit.page(None, 3)
+    assert [(each.action.value, each.actor, each.detail or each.subject) for each in entries] == [
+        ("session_ended", "boss@example.org", "of Owner"),
+        ("signed_in", "Owner", "by a one-time link"),
+        ("sign_in_link_made", None, None),
+    ]
+
+
+def test_failed_sign_ins_push_out_nothing_that_people_did(house: Installation) -> None:
+    log = Audit(house.bot_configs, house.clock, house.ids, at_most=4, strangers_at_most=2)
+    for number in range(6):
+        log.record(Action.PERSON_INVITED, None, subject=f"person {number}")
+    for number in range(9):
+        log.record(Action.SIGN_IN_FAILED, None, subject=f"stranger {number}")
+    kept = ["stranger 8", "stranger 7", "person 5", "person 4", "person 3", "person 2"]
+    assert [each.subject for each in log.page(None, 20)] == kept
+    log.record(Action.PERSON_INVITED, None, subject="person 6")
+    kept = ["person 6", "stranger 8", "stranger 7", "person 5", "person 4", "person 3"]
+    assert [each.subject for each in log.page(None, 20)] == kept

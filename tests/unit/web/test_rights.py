@@ -38,6 +38,8 @@ RIGHTS: dict[str, Mapping[str, str]] = {
     "endSession": rights(NONE, OK, NONE, NONE),
     "listPeople": OWNERS_ONLY,
     "updatePerson": OWNERS_ONLY,
+    "listSessionsOfPerson": OWNERS_ONLY,
+    "endSessionOfPerson": OWNERS_ONLY,
     "removePerson": OWNERS_ONLY,
     "listInvitations": OWNERS_ONLY,
     "invite": OWNERS_ONLY,
@@ -108,12 +110,16 @@ def made_by_member(house: Installation, member: Browser, person: Person, owner: 
     b"".join(member.get(f"/api/runs/{run}/events").frames())
     answer = member.get(f"/api/threads/{thread}/messages").json["items"][1]["id"]
     house.services.sign_in.begin_session(person, "another browser")
+    guest = house.add_person(Role.GUEST)
+    house.services.sign_in.begin_session(guest, "a guest's browser")
+    [guests_session] = house.services.sign_in.sessions(guest, None, None, 2)
     sessions = member.get("/api/account/sessions").json["items"]
     spare = next(each["id"] for each in sessions if not each["current"])
     invitation = house.people.invite(owner, "invited@example.org").id
     ids = {
         "/api/account/sessions/": spare,
-        "/api/people/": house.add_person(Role.GUEST).id,
+        "/api/people/": guest.id,
+        "session_id": guests_session.id,
         "/api/invitations/": invitation,
         "/api/keys/": member.post("/api/keys", {"name": "script"}).json["id"],
         "/api/bots/": bot,
@@ -143,7 +149,9 @@ def made_by_member(house: Installation, member: Browser, person: Person, owner: 
 
 def address(route: Route, things: Things) -> str:
     base = route.rule.partition("<")[0]
-    path = re.sub(r"<\w+>", things.ids.get(base, "none"), route.rule)
+    path = re.sub(
+        r"<(\w+)>", lambda found: things.ids.get(found[1], things.ids.get(base, "none")), route.rule
+    )
     return path + ("?q=start" if route.name == "searchKnowledge" else "")
 
 

@@ -29,6 +29,13 @@ class Action(StrEnum):
     SOURCE_CHANGED = "source_changed"
     SOURCE_DELETED = "source_deleted"
     DECRYPTION_REFUSED = "decryption_refused"
+    SIGN_IN_LINK_MADE = "sign_in_link_made"
+    SECRET_KEY_EXCHANGED = "secret_key_exchanged"  # noqa: S105 - the name of an action
+    WORKSPACE_EXPORTED = "workspace_exported"
+    WORKSPACE_IMPORTED = "workspace_imported"
+    BACKED_UP = "backed_up"
+    BUCKET_ADOPTED = "bucket_adopted"
+    CONFLICT_DISMISSED = "conflict_dismissed"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""The audit log: who signed in, and who changed people, keys, bots and sources."""
+"""The audit log: who signed in, who changed people, keys, bots and sources, and who took data in or out."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ from roost.storage.database import Database, Transaction
 
 KEPT = timedelta(days=400)
 ENTRIES_AT_MOST = 50_000
+STRANGERS_ENTRIES_AT_MOST = 5_000
+"""Of failed sign-ins, which anybody can cause: they must not push out what people did."""
 TEXT_KEPT = 300
 REFUSAL_TOLD_EVERY_S = 3600.0
 REFUSALS_REMEMBERED = 1000
@@ -23,10 +25,19 @@ REFUSALS_REMEMBERED = 1000
 class Audit:
     """`database` is bot_configs.db. Whatever looks like a token is taken out of every entry."""
 
-    def __init__(self, database: Database, clock: Clock, ids: Ids) -> None:
+    def __init__(
+        self,
+        database: Database,
+        clock: Clock,
+        ids: Ids,
+        at_most: int = ENTRIES_AT_MOST,
+        strangers_at_most: int = STRANGERS_ENTRIES_AT_MOST,
+    ) -> None:
         self._database = database
         self._clock = clock
         self._ids = ids
+        self._at_most = at_most
+        self._strangers_at_most = strangers_at_most
         self._lock = threading.Lock()
         self._refusals: dict[str, float] = {}
 
@@ -52,7 +63,9 @@ class Audit:
             subject=_kept(subject),
             detail=_kept(detail),
         )
-        audit.add_entry(db, entry, oldest=now - KEPT, at_most=ENTRIES_AT_MOST)
+        by_strangers = action is Action.SIGN_IN_FAILED
+        at_most = self._strangers_at_most if by_strangers else self._at_most
+        audit.add_entry(db, entry, oldest=now - KEPT, at_most=at_most)
 
     def record(
         self,

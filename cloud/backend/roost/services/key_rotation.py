@@ -8,7 +8,9 @@ from functools import partial
 from pathlib import Path
 
 from roost.domain.accounts import Person, Role
+from roost.domain.audit import Action
 from roost.errors import Conflict, Forbidden
+from roost.services.audit import Audit
 from roost.storage.database import Database
 from roost.storage.sealed import Resealed, reseal
 from roost.storage.secrets import Cipher, begin_key_exchange, finish_key_exchange
@@ -35,6 +37,7 @@ class KeyRotation:
         conversations: Database,
         cipher: Cipher,
         data_dir: Path,
+        audit: Audit,
         *,
         from_environment: bool,
         has_previous: bool,
@@ -42,6 +45,7 @@ class KeyRotation:
         self._databases = (bot_configs, conversations)
         self._cipher = cipher
         self._data_dir = data_dir
+        self._audit = audit
         self._from_environment = from_environment
         self._has_previous = has_previous
         self._one_at_a_time = threading.Lock()
@@ -54,7 +58,13 @@ class KeyRotation:
         if person.role is not Role.OWNER:
             raise Forbidden("Only an owner may exchange SECRET_KEY. Ask one.")
         with self._one_at_a_time:
-            return self._rotate()
+            done = self._rotate()
+        self._audit.record(
+            Action.SECRET_KEY_EXCHANGED,
+            person,
+            detail=f"{done.resealed} secrets sealed anew, {done.unreadable} unreadable",
+        )
+        return done
 
     def _rotate(self) -> KeyExchanged:
         if self._from_environment and not self._has_previous:

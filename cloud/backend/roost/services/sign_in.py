@@ -16,10 +16,10 @@ from roost.clock import Clock, Ids
 from roost.domain.accounts import Person, Role
 from roost.domain.audit import Action
 from roost.domain.people import OpenSession
-from roost.errors import InvalidInput, LimitReached
+from roost.errors import Forbidden, InvalidInput, LimitReached, NotFound
 from roost.services.audit import Audit
 from roost.services.live_events import RightsChanged
-from roost.storage import accounts
+from roost.storage import accounts, people
 from roost.storage.database import Database, Transaction
 from roost.storage.idempotency import Once, write_once
 
@@ -129,11 +129,47 @@ class SignIn:
         write_once(self._database, once, end)
         self._publish(RightsChanged(person.id))
 
-    def make_link_code(self) -> str:
-        """A code that signs the owner in once, within fifteen minutes: put it behind `/auth/link#`."""
+    def sessions_of_another(
+        self, owner: Person, current: str | None, person_id: str, before_id: str | None, limit: int
+    ) -> Sequence[OpenSession]:
+        """As `sessions`, for an owner to see. Raises Forbidden, NotFound."""
+        return self.sessions(self._somebody(owner, person_id), current, before_id, limit)
+
+    def end_session_of_another(
+        self, owner: Person, person_id: str, session_id: str, once: Once | None = None
+    ) -> None:
+        """Signs one browser of anybody's out, the local owner's too. Raises Forbidden, NotFound."""
+        person = self._somebody(owner, person_id)
+
+        def end(db: Transaction) -> None:
+            accounts.delete_session_of(db, person.id, session_id)
+            called = person.email or person.name
+            self._audit.note(db, Action.SESSION_ENDED, owner, subject_id=session_id, subject=f"of {called}")
+
+        write_once(self._database, once, end)
+        self._publish(RightsChanged(person.id))
+
+    def _somebody(self, owner: Person, person_id: str) -> Person:
+        if owner.role is not Role.OWNER:
+            raise Forbidden("Only owners may do this.", code="owners_only")
+        with self._database.read() as db:
+            account = people.find_account(db, person_id)
+        if account is None:
+            raise NotFound("There is no such person. Reload the list.")
+        return account.person
+
+    def make_link_code(self, maker: Person | None) -> str:
+        """A code that signs the owner in once, within fifteen minutes: put it behind `/auth/link#`. No maker:
+        Roost itself, at its start.
+        """
         code = self._ids.secret()
         now = self._clock.now()
-        self._database.write(lambda db: accounts.add_sign_in_link(db, _sha256(code), now, now + LINK_LASTS))
+
+        def add(db: Transaction) -> None:
+            accounts.add_sign_in_link(db, _sha256(code), now, now + LINK_LASTS)
+            self._audit.note(db, Action.SIGN_IN_LINK_MADE, maker)
+
+        self._database.write(add)
         return code
 
     def redeem_link_code(self, code: str) -> Person:

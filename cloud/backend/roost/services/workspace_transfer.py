@@ -15,10 +15,12 @@ from uuid import UUID
 
 from roost.clock import Clock, timestamp, uuid7
 from roost.domain.accounts import Person
+from roost.domain.audit import Action
 from roost.domain.bots import Bot
 from roost.domain.chat import Message, MessageStatus, Thread
 from roost.domain.documents import Source, SourceKind
 from roost.errors import AddressRefused, Forbidden, InvalidInput
+from roost.services.audit import Audit
 from roost.services.ingestion import Ingestion
 from roost.services.ports import Crawler
 from roost.services.workspace_archive import Archive, Record, write_archive
@@ -73,12 +75,14 @@ class WorkspaceTransfer:
         ingestion: Ingestion,
         crawlers: Mapping[SourceKind, Crawler],
         clock: Clock,
+        audit: Audit,
     ) -> None:
         self._bots = bots
         self._conversations = conversations
         self._ingestion = ingestion
         self._crawlers = crawlers
         self._clock = clock
+        self._audit = audit
 
     def export(self, person: Person, file: IO[bytes], *, tokens: bool) -> None:
         """Raises Forbidden for guests, DecryptionRefused when a token is asked for and cannot be opened."""
@@ -92,6 +96,9 @@ class WorkspaceTransfer:
             },
             made_at=timestamp(self._clock.now()),
             tokens=tokens,
+        )
+        self._audit.record(
+            Action.WORKSPACE_EXPORTED, person, detail="with tokens" if tokens else "without tokens"
         )
 
     def import_(self, person: Person, file: IO[bytes]) -> Imported:
@@ -113,6 +120,12 @@ class WorkspaceTransfer:
         source_ids = self._import_sources(person, wanted_sources, done)
         bot_ids = self._import_bots(person, wanted_bots, source_ids, done)
         self._import_conversations(person, archive, bot_ids, done)
+        self._audit.record(
+            Action.WORKSPACE_IMPORTED,
+            person,
+            detail=f"{done.bots.added} bots, {done.sources.added} sources, {done.conversations.added} "
+            "conversations added",
+        )
         return done
 
     def _source_records(self) -> Iterator[Record]:

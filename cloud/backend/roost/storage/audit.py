@@ -13,7 +13,9 @@ from roost.storage.statements import text
 
 
 def add_entry(db: Connection, entry: AuditEntry, *, oldest: datetime, at_most: int) -> None:
-    """Adds an entry; forgets those from before `oldest`, and the oldest ones beyond `at_most`."""
+    """Adds an entry; forgets all from before `oldest`, and the oldest ones beyond `at_most` of its kind:
+    failed sign-ins, or anything else.
+    """
     db.execute(
         text(
             "INSERT INTO audit (id, at, action, actor_id, actor, subject_id, subject, detail)"
@@ -34,9 +36,15 @@ def add_entry(db: Connection, entry: AuditEntry, *, oldest: datetime, at_most: i
     db.execute(
         text(
             "DELETE FROM audit WHERE id < :oldest"
-            " OR id <= (SELECT id FROM audit ORDER BY id DESC LIMIT 1 OFFSET :at_most)"
+            " OR ((action = :failed) = :strangers AND id <= (SELECT id FROM audit"
+            " WHERE (action = :failed) = :strangers ORDER BY id DESC LIMIT 1 OFFSET :at_most))"
         ),
-        {"oldest": uuid7(int(oldest.timestamp() * 1000), bytes(10)), "at_most": at_most},
+        {
+            "oldest": uuid7(int(oldest.timestamp() * 1000), bytes(10)),
+            "at_most": at_most,
+            "failed": Action.SIGN_IN_FAILED.value,
+            "strangers": entry.action is Action.SIGN_IN_FAILED,
+        },
     )
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from roost.domain import people as domain
 from roost.web.calls import Call
 from roost.web.pagination import id_cursor, make_id_cursor
 from roost.web.payload import ListQuery
@@ -12,7 +15,12 @@ def sessions(call: Call, query: ListQuery) -> SessionList:
     """Browsers you are signed in with, newest first."""
     asking = None if call.caller.by_key else call.caller.secret
     found = call.services.sign_in.sessions(call.person, asking, id_cursor(query.cursor), query.limit + 1)
-    items = found[: query.limit]
+    return shown_sessions(found, query.limit)
+
+
+def shown_sessions(found: Sequence[domain.OpenSession], limit: int) -> SessionList:
+    """`found` is one more than `limit` where there are more."""
+    items = found[:limit]
     shown = [
         OpenSession(
             id=each.id,
@@ -23,7 +31,7 @@ def sessions(call: Call, query: ListQuery) -> SessionList:
         )
         for each in items
     ]
-    last_id = items[-1].id if len(found) > query.limit else None
+    last_id = items[-1].id if len(found) > limit else None
     return SessionList(items=shown, next_cursor=make_id_cursor(last_id))
 
 

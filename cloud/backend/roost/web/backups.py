@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from roost.domain.audit import Action
 from roost.errors import NotFound, Unavailable
 from roost.services.backups import Backups
 from roost.web.calls import Call
@@ -13,6 +14,8 @@ def back_up(call: Call, body: BackupRequest) -> Replication:
     backups = _backups(call)
     if not backups.back_up_now(adopt=body.adopt):
         raise Unavailable(backups.standing().trouble or "The backup failed.", code="backup_failed")
+    action = Action.BUCKET_ADOPTED if body.adopt else Action.BACKED_UP
+    call.services.audit.record(action, call.person, subject=backups.standing().bucket)
     return shown(backups)
 
 
@@ -20,6 +23,7 @@ def dismiss(call: Call, conflict_id: str) -> Replication:
     """Show this conflict no more; its file stays."""
     backups = _backups(call)
     backups.dismiss(conflict_id)
+    call.services.audit.record(Action.CONFLICT_DISMISSED, call.person, subject=conflict_id)
     return shown(backups)
 
 

@@ -17,7 +17,7 @@ def make_sign_in_link(call: Call) -> MadeSignInLink:
     services = call.services
     expires_at = services.clock.now() + LINK_LASTS
     address = address_for_people(services.settings, call.request.environ)
-    code = services.sign_in.make_link_code()
+    code = services.sign_in.make_link_code(call.person)
     return MadeSignInLink(url=f"{address}/auth/link#{code}", expires_at=expires_at)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from roost.domain import people as domain
 from roost.domain.accounts import Role
+from roost.web.account import shown_sessions
 from roost.web.calls import Call
 from roost.web.pagination import id_cursor, make_id_cursor
 from roost.web.payload import ListQuery
@@ -14,6 +15,7 @@ from roost.web.payloads_people import (
     NewInvitation,
     PersonChange,
     PersonList,
+    SessionList,
 )
 
 
@@ -33,6 +35,21 @@ def update(call: Call, person_id: str, body: PersonChange) -> None:
 def delete(call: Call, person_id: str) -> None:
     """Remove somebody: their sessions, keys and streams end at once, and their bots become yours."""
     call.services.people.remove(call.person, person_id, call.once(lambda _: None))
+
+
+def sessions(call: Call, person_id: str, query: ListQuery) -> SessionList:
+    """Browsers somebody is signed in with, newest first."""
+    asking = None if call.caller.by_key else call.caller.secret
+    found = call.services.sign_in.sessions_of_another(
+        call.person, asking, person_id, id_cursor(query.cursor), query.limit + 1
+    )
+    return shown_sessions(found, query.limit)
+
+
+def end_session(call: Call, person_id: str, session_id: str) -> None:
+    """Sign one of somebody's browsers out, at once."""
+    once = call.once(lambda _: None)
+    call.services.sign_in.end_session_of_another(call.person, person_id, session_id, once)
 
 
 def invitations(call: Call, query: ListQuery) -> InvitationList:

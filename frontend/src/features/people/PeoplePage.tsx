@@ -18,7 +18,8 @@ import {
   useSetRole,
   useWithdraw,
 } from './peopleApi';
-import { audit, invitations as invitationWords, words } from './strings';
+import { SessionsOf } from './SessionsOf';
+import { audit, invitations as invitationWords, sessions as sessionWords, words } from './strings';
 
 const list = 'divide-y divide-line rounded-2 border border-line bg-surface';
 const row = 'flex min-h-11 flex-wrap items-center gap-x-4 gap-y-1 px-4 py-2';
@@ -62,6 +63,7 @@ function Everybody() {
   const me = useUser();
   const now_ms = useNow();
   const [question, setQuestion] = useState<Question | null>(null);
+  const [looking, setLooking] = useState<ListedPerson | null>(null);
   if (!people.data)
     return people.error ? (
       <FailedState error={people.error} onRetry={() => void people.refetch()} />
@@ -110,6 +112,15 @@ function Everybody() {
                   {words.makeGuest}
                 </Button>
               ) : null}
+              {person.sessions > 0 && person.id !== me?.id ? (
+                <Button
+                  look="quiet"
+                  aria-label={sessionWords.openOf(called)}
+                  onClick={() => setLooking(person)}
+                >
+                  {sessionWords.open(person.sessions)}
+                </Button>
+              ) : null}
               {removable ? (
                 <Button
                   look="danger"
@@ -125,6 +136,7 @@ function Everybody() {
       </ul>
       {setRole.error ? <FailedState error={setRole.error} /> : null}
       {question ? <Confirm {...question} onClose={() => setQuestion(null)} /> : null}
+      {looking ? <SessionsOf person={looking} onClose={() => setLooking(null)} /> : null}
     </>
   );
 }

@@ -1,9 +1,9 @@
 import { useInfiniteQuery, useQuery, useQueryClient } from '@tanstack/react-query';
 import { api } from '../../lib/apiClient';
-import type { AuditLog, Invitation, InvitationList, PersonList } from '../../lib/apiTypes';
+import type { AuditLog, Invitation, InvitationList, PersonList, SessionList } from '../../lib/apiTypes';
 import { queryKeys } from '../../lib/queryKeys';
 import { useWrite } from '../../lib/useWrite';
-import { words } from './strings';
+import { sessions, words } from './strings';
 
 const PAGE_SIZE = 200;
 const LOG_PAGE_SIZE = 50;
@@ -13,6 +13,33 @@ export function usePeople() {
     queryKey: queryKeys.people,
     queryFn: async ({ signal }) =>
       (await api.get<PersonList>('/api/people', { query: { limit: PAGE_SIZE }, signal })).items,
+  });
+}
+
+export function useSessionsOf(personId: string) {
+  return useQuery({
+    queryKey: queryKeys.sessionsOf(personId),
+    queryFn: async ({ signal }) =>
+      (
+        await api.get<SessionList>(`/api/people/${personId}/sessions`, {
+          query: { limit: PAGE_SIZE },
+          signal,
+        })
+      ).items,
+  });
+}
+
+export function useEndSessionOf(personId: string) {
+  const client = useQueryClient();
+  const changed = useChanged();
+  return useWrite({
+    label: sessions.save,
+    send: (sessionId: string, idempotencyKey) =>
+      api.delete(`/api/people/${personId}/sessions/${sessionId}`, { idempotencyKey }),
+    onSaved: () => {
+      void client.invalidateQueries({ queryKey: queryKeys.sessionsOf(personId) });
+      changed();
+    },
   });
 }
 

@@ -70,11 +70,33 @@ const actions = {
   source_changed: 'changed the source',
   source_deleted: 'deleted the source',
   decryption_refused: 'A stored secret was refused:',
+  sign_in_link_made: 'made a sign-in link',
+  secret_key_exchanged: 'exchanged SECRET_KEY',
+  workspace_exported: 'exported their workspace',
+  workspace_imported: 'imported a workspace',
+  backed_up: 'backed up to',
+  bucket_adopted: 'filled the bucket again:',
+  conflict_dismissed: 'dismissed the conflict',
 } satisfies Record<AuditEntry['action'], string>;
+
+export const sessions = {
+  open: (count: number) => (count === 1 ? '1 session' : `${count} sessions`),
+  openOf: (name: string) => `Sessions of ${name}`,
+  title: (name: string) => `Where ${name} is signed in`,
+  none: 'Nowhere.',
+  unknown: 'Unknown browser',
+  current: 'this browser',
+  began: (when: string) => `since ${when}`,
+  used: (age: string) => `used ${age}`,
+  end: 'Sign out',
+  close: 'Close',
+  save: 'Sign somebody out',
+};
 
 export const audit = {
   title: 'Log',
-  intro: 'Who signed in, and who changed people, keys, bots and sources. Kept for 400 days.',
+  intro:
+    'Who signed in, and who changed people, keys, bots and sources, and who took data in or out. Kept for 400 days.',
   list: 'Log entries',
   empty: 'Nothing yet.',
   older: 'Show older entries',

@@ -1,8 +1,8 @@
 import type { OpenSession } from '../../lib/apiTypes';
+import { browserName } from '../../lib/browserName';
 import { ago, dateTime, useNow } from '../../lib/time';
 import { Button } from '../../ui/Button';
 import { FailedState, LoadingState } from '../../ui/States';
-import { browserName } from './browserName';
 import { useEndSession, useSessions } from './settingsApi';
 import { sessions as words } from './strings';
 
