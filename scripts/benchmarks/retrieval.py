@@ -226,7 +226,7 @@ def _fill(index: Index, pages: Sequence[ExtractedPage]) -> None:
                 np.frombuffer(placed.vector, dtype=np.float16).astype(np.float32)
                 for placed in chunks.unplaced(db, model, "none", 2_000)
             ]
-            waiting = chunks.unembedded(db, model, LARGE)
+            waiting, _ = chunks.unembedded(db, model, LARGE)
         vectors = {}
         for sha256 in waiting:
             near = chance.choice(real) + noise.normal(scale=0.03, size=index.embedder.dimension)

@@ -132,6 +132,9 @@ def test_every_answer_of_a_day_is_as_described(house: Installation) -> None:
     day("PATCH", f"/api/sources/{source}", {"paused": True})
     day("POST", f"/api/sources/{source}/crawl")
     day("POST", f"/api/sources/{source}/cancel")
+    assert [each["paused"] for each in day("PATCH", "/api/sources", {"paused": False})["items"]] == [False]
+    day("POST", "/api/sources/crawl")
+    day("POST", "/api/sources/cancel")
     first = day("GET", f"/api/sources/{source}/pages?limit=1")
     second = day("GET", f"/api/sources/{source}/pages?limit=1&cursor={first['next_cursor']}")
     assert [first["items"][0]["url"], second["items"][0]["url"]] == [

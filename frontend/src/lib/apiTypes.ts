@@ -456,6 +456,11 @@ export interface SourceChange {
   paused?: boolean;
 }
 
+/** What is to hold for every source */
+export interface AllSourcesChange {
+  paused: boolean;
+}
+
 export type PageStatus = 'ok' | 'failed' | 'gone';
 
 export interface Page {

@@ -80,6 +80,9 @@ RIGHTS: dict[str, Mapping[str, str]] = {
     "updateSource": BUILDERS,
     "deleteSource": BUILDERS,
     "crawlSource": BUILDERS,
+    "updateAllSources": BUILDERS,
+    "crawlAllSources": BUILDERS,
+    "cancelAllCrawls": BUILDERS,
     "cancelCrawl": BUILDERS,
     "listPages": BUILDERS,
     "getKnowledge": BUILDERS,
@@ -153,6 +156,7 @@ def address(route: Route, things: Things) -> str:
         r"<(\w+)>", lambda found: things.ids.get(found[1], things.ids.get(base, "none")), route.rule
     )
     return path + ("?q=start" if route.name == "searchKnowledge" else "")
+        "updateAllSources": {"paused": True},
 
 
 def test_every_address_stands_in_the_table() -> None:

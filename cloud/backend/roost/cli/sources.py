@@ -145,7 +145,7 @@ def _wait_for_crawl(roost: Connection, before: dict[str, Any], progress: Progres
     deadline_s = time.monotonic() + BEGUN_WITHIN_S
     while True:
         source = _find(roost, before["id"])
-        running = source["stage"] != "idle"
+        running = source["stage"] not in ("idle", "embedding")
         begun = begun or running or source["last_started_at"] != before["last_started_at"]
         if begun and not running:
             return source

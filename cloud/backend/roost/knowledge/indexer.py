@@ -78,6 +78,11 @@ class KnowledgeIndexer:
         # What is there is told of at the start; after that, what each crawl came to.
         self._crawl_ended.set()
         self._backlog: dict[str, Chunk] = {}
+        # Every chunk up to the first row has its vector; up to the second it has, or stands in the backlog.
+        self._embedded_row = 0
+        self._backlog_row = 0
+        # What vectors are left over is looked for at the start and after something was removed.
+        self._may_have_spare = True
         self._waiting: dict[str, EmbeddingProgress] = {}
         self._embedded = 0
         self._size = 0
@@ -179,6 +184,8 @@ class KnowledgeIndexer:
                 self._trouble = None
                 retry_s = RETRY_FIRST_S
                 continue
+            # What was taken from it and not stored must be found again.
+            self._backlog.clear()
             self._stopping.wait(retry_s)
             retry_s = min(RETRY_AT_MOST_S, 2 * retry_s)
             self._wake.set()
@@ -256,7 +263,9 @@ class KnowledgeIndexer:
         model = self._embedder.model
         if not self._backlog:
             with self._database.read() as db:
-                self._backlog = chunks.unembedded(db, model, READ_AT_ONCE)
+                self._backlog, self._backlog_row = chunks.unembedded(
+                    db, model, READ_AT_ONCE, self._embedded_row
+                )
                 if self._backlog:
                     self._count_waiting(chunks.count_embedded_by_source(db, model))
         vectors: dict[str, bytes] = {}
@@ -267,11 +276,16 @@ class KnowledgeIndexer:
             text = embedded_text(chunk.title, chunk.heading_path, chunk.text)
             vectors[sha256] = self._embedder.embed(text).astype(np.float16).tobytes()
         if not vectors:
+            if self._stopping.is_set():
+                return False
             if self._waiting:
                 self._waiting = {}
                 self._on_progress(self._size, self._size)
+            self._embedded_row = self._backlog_row
             return False
         self._database.write(lambda db: chunks.store_vectors(db, model, vectors))
+        if not self._backlog:
+            self._embedded_row = self._backlog_row
         self._embedded = min(self._size, self._embedded + len(vectors))
         waiting = dict(self._waiting)
         for source_id, count in Counter(sources).items():
@@ -323,6 +337,7 @@ class KnowledgeIndexer:
         for name in filter(None, (record.collection, record.building)):
             self._vector_index.remove(name, rows)
         self._database.write(lambda db: chunks.forget_removed(db, rows))
+        self._may_have_spare = True
         return True
 
     def _filling(self) -> str:
@@ -331,10 +346,12 @@ class KnowledgeIndexer:
         """
         with self._database.read() as db:
             record = chunks.read_index(db)
-            size = chunks.count_chunks(db)
+            fat = (
+                record.removed_since_built > REBUILT_AFTER_REMOVALS
+                and record.removed_since_built > chunks.count_chunks(db)
+            )
         if record.building is not None:
             return record.building
-        fat = record.removed_since_built > max(REBUILT_AFTER_REMOVALS, size)
         if record.collection is not None and not fat:
             return record.collection
         name = f"{self._family()}_{record.version}"
@@ -357,7 +374,10 @@ class KnowledgeIndexer:
             self._database.write(lambda db: chunks.move_pointer(db, name))
             if record.collection is not None:
                 self._vector_index.drop(record.collection)
-        self._database.write(lambda db: chunks.forget_unused_vectors(db, self._embedder.model, SPARE_VECTORS))
+        if self._may_have_spare:
+            self._may_have_spare = False
+            model = self._embedder.model
+            self._database.write(lambda db: chunks.forget_unused_vectors(db, model, SPARE_VECTORS))
 
     def _adopt(self) -> None:
         """Opens the vector index and checks, once, that it holds what knowledge.db says. Raises

@@ -126,6 +126,23 @@ class Sources:
         self._ingestion.source_changed(changed)
         return changed
 
+    def pause_all(self, paused: bool, *, by: Person | None = None) -> None:
+        """Pauses every source, or resumes it; those that are so already stay as they are."""
+        at = self._clock.now()
+
+        def write(db: Transaction) -> list[Source]:
+            changed = [
+                sources.change_source(db, source.id, None, paused, at)
+                for source in sources.list_sources(db)
+                if source.paused is not paused
+            ]
+            for source in changed:
+                self._note(db, Action.SOURCE_CHANGED, by, source)
+            return changed
+
+        for source in self._database.write(write):
+            self._ingestion.source_changed(source)
+
     def delete(self, source_id: str, *, by: Person | None = None, once: Once | None = None) -> None:
         """Deletes the source with its pages and passages. Raises NotFound, Replayed."""
 

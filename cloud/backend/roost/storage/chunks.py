@@ -216,16 +216,23 @@ def read_vectors(
     return found
 
 
-def unembedded(db: Connection, model: str, limit: int) -> dict[str, Chunk]:
-    """Chunks that have no vector of this model, by the hash of the text to embed: each text once."""
+def unembedded(db: Connection, model: str, limit: int, after_row: int = 0) -> tuple[dict[str, Chunk], int]:
+    """Chunks beyond `after_row` that have no vector of this model, by the hash of the text to embed, each
+    text once; and the row up to which there are no others.
+    """
     rows = db.execute(
         text(
-            f"SELECT {_CHUNK_COLUMNS} FROM chunks WHERE NOT EXISTS (SELECT 1 FROM vectors"  # noqa: S608 - fixed texts
-            " WHERE model = :model AND vectors.embedded_sha256 = chunks.embedded_sha256) LIMIT :limit"
+            f"SELECT {_CHUNK_COLUMNS} FROM chunks WHERE row > :after AND NOT EXISTS (SELECT 1 FROM vectors"  # noqa: S608 - fixed texts
+            " WHERE model = :model AND vectors.embedded_sha256 = chunks.embedded_sha256)"
+            " ORDER BY row LIMIT :limit"
         ),
-        {"model": model, "limit": limit},
-    )
-    return {row.embedded_sha256: _chunk(row) for row in rows.all()}
+        {"model": model, "limit": limit, "after": after_row},
+    ).all()
+    if len(rows) == limit:
+        last = int(rows[-1].row)
+    else:
+        last = int(db.execute(text("SELECT coalesce(max(row), 0) FROM chunks")).scalar_one())
+    return {row.embedded_sha256: _chunk(row) for row in rows}, max(last, after_row)
 
 
 def store_vectors(db: Connection, model: str, vectors: Mapping[str, bytes]) -> None:
@@ -248,7 +255,8 @@ def forget_unused_vectors(db: Connection, model: str, spare: int) -> None:
     """Drops vectors that no chunk uses, once there are more than `spare` of them beyond the used ones; other
     models' at once.
     """
-    db.execute(text("DELETE FROM vectors WHERE model <> :model"), {"model": model})
+    # < OR > instead of <> lets the index find them.
+    db.execute(text("DELETE FROM vectors WHERE model < :model OR model > :model"), {"model": model})
     kept = int(db.execute(text("SELECT count(*) FROM vectors")).scalar_one())
     if kept > count_chunks(db) + spare:
         db.execute(

@@ -49,6 +49,12 @@ class SourceChange(Payload):
     paused: bool = Field(default_factory=bool)
 
 
+class AllSourcesChange(Payload):
+    """What is to hold for every source."""
+
+    paused: bool
+
+
 class PageQuery(ListQuery):
     status: PageStatus | None = None
 

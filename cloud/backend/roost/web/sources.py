@@ -10,6 +10,7 @@ from roost.web.calls import Call
 from roost.web.pagination import id_cursor, make_id_cursor
 from roost.web.payload import ListQuery
 from roost.web.payloads_knowledge import (
+    AllSourcesChange,
     NewSource,
     Page,
     PageList,
@@ -65,6 +66,24 @@ def delete(call: Call, source_id: str) -> None:
     call.services.sources.delete(source_id, by=call.person, once=call.once(lambda _: None))
 
 
+def update_all(call: Call, body: AllSourcesChange) -> SourceList:
+    """Pause all sources, or resume them; may be repeated."""
+    call.services.sources.pause_all(body.paused, by=call.person)
+    return _all(call)
+
+
+def crawl_all(call: Call) -> SourceList:
+    """Crawl all sources that are not paused now; may be repeated."""
+    call.services.ingestion.crawl_all()
+    return _all(call)
+
+
+def cancel_all(call: Call) -> SourceList:
+    """End every crawl that runs or waits; may be repeated."""
+    call.services.ingestion.cancel_all()
+    return _all(call)
+
+
 def crawl(call: Call, source_id: str) -> Source:
     """Crawl now; may be repeated."""
     call.services.ingestion.crawl_now(source_id)
@@ -83,6 +102,10 @@ def pages(call: Call, source_id: str, query: PageQuery) -> PageList:
         source_id, query.status, id_cursor(query.cursor), query.limit
     )
     return PageList(items=[_shown_page(page) for page in found], next_cursor=make_id_cursor(following))
+
+
+def _all(call: Call) -> SourceList:
+    return SourceList(items=[shown_source(state) for state in call.services.sources.list()], next_cursor=None)
 
 
 def shown_source(state: SourceState) -> Source:

@@ -1,14 +1,14 @@
 import { Link } from '@tanstack/react-router';
-import { MessageSquareText, Plus } from 'lucide-react';
+import { MessageSquareText, Pause, Play, Plus, RefreshCw, X } from 'lucide-react';
 import { useRef, useState } from 'react';
-import type { Knowledge } from '../../lib/apiTypes';
+import type { Knowledge, Source } from '../../lib/apiTypes';
 import { useListShortcuts, useShortcut } from '../../lib/shortcuts';
 import { count } from '../../lib/time';
 import { Button, buttonLook } from '../../ui/Button';
 import { Dialog } from '../../ui/Dialog';
 import { Page } from '../../ui/Page';
 import { FailedState, LoadingState } from '../../ui/States';
-import { useKnowledge } from './knowledgeApi';
+import { useCrawlAll, useKnowledge, usePauseAll } from './knowledgeApi';
 import { RetrievalSearch } from './RetrievalSearch';
 import { SourceForm } from './SourceForm';
 import { SourceRow } from './SourceRow';
@@ -49,7 +49,10 @@ export function KnowledgePage() {
         <div ref={list} className="flex min-w-0 flex-col gap-6">
           <Totals knowledge={knowledge} />
           <section className="flex flex-col gap-2">
-            <h2 className="text-sm font-medium">{words.sources}</h2>
+            <div className="flex flex-wrap items-center gap-x-2 gap-y-1">
+              <h2 className="me-auto text-sm font-medium">{words.sources}</h2>
+              {knowledge.sources.length > 1 ? <ForAll sources={knowledge.sources} /> : null}
+            </div>
             <ul className="divide-y divide-line rounded-2 border border-line bg-surface">
               {knowledge.sources.map((source) => (
                 <SourceRow key={source.id} source={source} />
@@ -81,6 +84,36 @@ function Empty() {
       </div>
       <SourceForm hasManual={false} />
     </section>
+  );
+}
+
+/** What can be done about every source at once. */
+function ForAll({ sources }: { sources: readonly Source[] }) {
+  const crawl = useCrawlAll('crawl');
+  const cancel = useCrawlAll('cancel');
+  const pause = usePauseAll();
+  const crawling = sources.some(({ stage }) => stage !== 'idle' && stage !== 'embedding');
+  const allPaused = sources.every(({ paused }) => paused);
+  const problem = crawl.error ?? cancel.error ?? pause.error;
+  return (
+    <>
+      {crawling ? (
+        <Button look="quiet" disabled={cancel.isPending} onClick={() => cancel.mutate(undefined)}>
+          <X size={16} aria-hidden />
+          {words.cancelAll}
+        </Button>
+      ) : (
+        <Button look="quiet" disabled={crawl.isPending || allPaused} onClick={() => crawl.mutate(undefined)}>
+          <RefreshCw size={16} aria-hidden />
+          {words.resyncAll}
+        </Button>
+      )}
+      <Button look="quiet" disabled={pause.isPending} onClick={() => pause.mutate(!allPaused)}>
+        {allPaused ? <Play size={16} aria-hidden /> : <Pause size={16} aria-hidden />}
+        {allPaused ? words.resumeAll : words.pauseAll}
+      </Button>
+      {problem ? <FailedState error={problem} /> : null}
+    </>
   );
 }
 

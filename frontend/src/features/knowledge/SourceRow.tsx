@@ -23,6 +23,7 @@ export function SourceRow({ source }: { source: Source }) {
   const cancel = useCrawl(source.id, 'cancel');
   const change = useChangeSource(source.id);
   const running = source.stage !== 'idle';
+  const crawling = running && source.stage !== 'embedding';
   const problem = crawl.error ?? cancel.error ?? change.error;
   const close = () => setOpen(null);
 
@@ -48,7 +49,7 @@ export function SourceRow({ source }: { source: Source }) {
           {source.kind === 'manual' ? null : <span className="text-sm text-ink-2">{kinds[source.kind]}</span>}
         </div>
         <div className="flex shrink-0 items-center">
-          {running ? (
+          {crawling ? (
             <Button look="quiet" disabled={cancel.isPending} onClick={() => cancel.mutate(undefined)}>
               <X size={16} aria-hidden />
               {words.cancel}

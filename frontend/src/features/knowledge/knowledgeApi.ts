@@ -1,6 +1,7 @@
 import { keepPreviousData, useInfiniteQuery, useQuery, useQueryClient } from '@tanstack/react-query';
 import { api } from '../../lib/apiClient';
 import type {
+  AllSourcesChange,
   Knowledge,
   NewSource,
   PageList,
@@ -8,6 +9,7 @@ import type {
   PassageList,
   Source,
   SourceChange,
+  SourceList,
 } from '../../lib/apiTypes';
 import { useFallbackInterval, useLiveEvent } from '../../lib/liveEvents';
 import { queryKeys } from '../../lib/queryKeys';
@@ -35,6 +37,12 @@ function usePutSource() {
   return (told: Source | { id: string; deleted: true }) => {
     if ('deleted' in told) dropSource(client, told.id);
     else putSource(client, told);
+    // The totals beside the sources: a stage that begins or ends, and vectors that come, change them.
+    const before = client
+      .getQueryData<Knowledge>(queryKeys.knowledge)
+      ?.sources.find(({ id }) => id === told.id);
+    if (!('deleted' in told) && before && (before.stage !== told.stage || told.stage === 'embedding'))
+      void client.invalidateQueries({ queryKey: queryKeys.knowledge });
     client.setQueryData<Knowledge>(queryKeys.knowledge, (knowledge) => {
       if (!knowledge) return knowledge;
       if ('deleted' in told)
@@ -71,6 +79,32 @@ export function useCrawl(sourceId: string, action: 'crawl' | 'cancel') {
       }),
     onSaved: put,
   });
+}
+
+/** Does it to every source: reads all again, ends all crawls. */
+export function useCrawlAll(action: 'crawl' | 'cancel') {
+  return useWrite({
+    label: writes[action],
+    send: (_: undefined, idempotencyKey) =>
+      api.post<SourceList>(`/api/sources/${action}`, undefined, { idempotencyKey }),
+    onSaved: usePutSources(),
+  });
+}
+
+export function usePauseAll() {
+  return useWrite({
+    label: writes.change,
+    send: (paused: boolean, idempotencyKey) =>
+      api.patch<SourceList>('/api/sources', { paused } satisfies AllSourcesChange, { idempotencyKey }),
+    onSaved: usePutSources(),
+  });
+}
+
+function usePutSources() {
+  const put = usePutSource();
+  return ({ items }: SourceList) => {
+    for (const source of items) put(source);
+  };
 }
 
 export function useChangeSource(sourceId: string) {
