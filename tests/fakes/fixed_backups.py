@@ -1,4 +1,4 @@
-"""A bucket in which everything is as it should be, but for one file that was set aside."""
+"""A bucket in which one file was set aside, and all else is as a test says; by default, as it should be."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ class FixedBackups:
     """`services.backups.Backups` without a bucket behind it."""
 
     def __init__(self) -> None:
+        self.trouble: str | None = None
         self.conflicts = [SetAside("conversations.db.conflict-20260101T000000.000000Z", "conversations", AT)]
 
     def standing(self) -> BackupStanding:
-        return BackupStanding("gs://roost", AT, None, tuple(self.conflicts), 2, 0)
+        return BackupStanding("gs://roost", AT, self.trouble, tuple(self.conflicts), 2, 0)
 
     def back_up_now(self, *, adopt: bool = False) -> bool:
         return True

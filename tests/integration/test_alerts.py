@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -19,17 +19,20 @@ from roost.domain.documents import CrawlProgress, PageRecord, Source, SourceKind
 from roost.errors import AddressRefused, RemoteRejected, RemoteUnreachable
 from roost.knowledge.addresses import AddressPolicy, AllowedHost, SystemResolver
 from roost.services import alerts as module
-from roost.services.alert_watch import AlertWatch
+from roost.services.alert_watch import AlertWatch, Condition
 from roost.services.alerts import Alerts
+from roost.services.backups import backup_trouble
 from roost.services.ingestion import Ingestion
 from roost.services.owners_bots import OwnersBots
 from roost.services.ports import AlertChannel, CrawlEvent
+from roost.storage import alerts as store
 from roost.storage import sources
 from roost.storage.database import Database
 from roost.telegrambot.alert_chat import AlertChat
 from tests.fakes.alert_sink import AlertSink, alert_sink
 from tests.fakes.bot_house import MEMBER, OWNER, BotHouse, bot_house, token_of, wait_until
 from tests.fakes.fake_telegram import FakeTelegram
+from tests.fakes.fixed_backups import FixedBackups
 from tests.fakes.installation import FixedCrawler, NoIndex
 
 QUICK = Backoff(first_s=0.05, cap_s=0.1)
@@ -53,8 +56,21 @@ def webhook(sink: AlertSink, *allowed: str, total_s: float = 15.0) -> Webhook:
     return Webhook(sink.url, policy, total_s)
 
 
-def alerts(*channels: AlertChannel) -> Alerts:
-    return Alerts(channels, SystemClock(), lambda: 0.5, QUICK)
+@pytest.fixture
+def configs(tmp_path: Path) -> Iterator[Database]:
+    database = Database(tmp_path / "bot_configs.db", "bot_configs")
+    database.open()
+    yield database
+    database.close()
+
+
+def alerts(configs: Database, *channels: AlertChannel) -> Alerts:
+    return Alerts(channels, configs, SystemClock(), lambda: 0.5, QUICK)
+
+
+def told_subjects(configs: Database) -> set[str]:
+    with configs.read() as db:
+        return set(store.told_subjects(db))
 
 
 def test_a_webhook_gets_json_that_chat_programs_show(sink: AlertSink) -> None:
@@ -99,8 +115,8 @@ def test_a_webhook_that_drips_ends(sink: AlertSink) -> None:
     assert time.monotonic() - began < 5
 
 
-def test_trouble_is_told_once_and_so_is_its_end(sink: AlertSink) -> None:
-    told = alerts(webhook(sink, sink.host))
+def test_trouble_is_told_once_and_so_is_its_end(sink: AlertSink, configs: Database) -> None:
+    told = alerts(configs, webhook(sink, sink.host))
     told.start()
     for _ in range(5):
         told.trouble("bot:1", "is broken")
@@ -116,10 +132,10 @@ def test_trouble_is_told_once_and_so_is_its_end(sink: AlertSink) -> None:
 
 
 def test_a_failing_webhook_is_tried_again_and_given_up_in_the_end(
-    sink: AlertSink, caplog: pytest.LogCaptureFixture
+    sink: AlertSink, configs: Database, caplog: pytest.LogCaptureFixture
 ) -> None:
     sink.statuses.extend([500, 429])
-    told = alerts(webhook(sink, sink.host))
+    told = alerts(configs, webhook(sink, sink.host))
     told.start()
     told.trouble("bot:1", "is broken")
     wait_until(lambda: len(sink.received) == 1)
@@ -149,10 +165,10 @@ class Stuck:
 
 
 def test_a_stuck_channel_holds_up_nobody_and_no_memory(
-    sink: AlertSink, caplog: pytest.LogCaptureFixture
+    sink: AlertSink, configs: Database, caplog: pytest.LogCaptureFixture
 ) -> None:
     stuck = Stuck()
-    told = alerts(stuck, webhook(sink, sink.host))
+    told = alerts(configs, stuck, webhook(sink, sink.host))
     told.start()
     began = time.monotonic()
     for number in range(module.QUEUE_LIMIT + 20):
@@ -166,6 +182,57 @@ def test_a_stuck_channel_holds_up_nobody_and_no_memory(
     told.stop()
     assert time.monotonic() - began < 3
     stuck.free.set()
+
+
+def test_what_was_told_outlives_a_restart(sink: AlertSink, configs: Database) -> None:
+    first = alerts(configs, webhook(sink, sink.host))
+    first.start()
+    for subject in ("bot:1", "bot:2", "backup"):
+        first.trouble(subject, "is broken")
+    first.well("bot:2", "is well")
+    wait_until(lambda: told_subjects(configs) == {"bot:1", "backup"})
+    first.stop()
+    again = alerts(configs, webhook(sink, sink.host))
+    again.start()
+    again.trouble("bot:1", "is still broken")
+    again.well("backup", "is well")
+    again.well("bot:2", "is well")
+    wait_until(lambda: told_subjects(configs) == {"bot:1"})
+    again.forget("bot:1")
+    assert told_subjects(configs) == set()
+    again.stop()
+    assert [(each["kind"], each["subject"]) for each in sink.received[4:]] == [("well_again", "backup")]
+
+
+def test_what_not_everybody_was_told_is_told_again_by_the_next_start(
+    sink: AlertSink, configs: Database
+) -> None:
+    stuck = Stuck()
+    first = alerts(configs, webhook(sink, sink.host), stuck)
+    first.start()
+    first.trouble("bot:1", "is broken")
+    wait_until(lambda: len(sink.received) == 1 and stuck.entered.is_set())
+    first.stop()
+    again = alerts(configs, webhook(sink, sink.host))
+    again.start()
+    again.trouble("bot:1", "is broken")
+    wait_until(lambda: told_subjects(configs) == {"bot:1"})
+    again.stop()
+    stuck.free.set()
+    assert len(sink.received) == 2
+
+
+def test_an_alert_of_something_forgotten_meanwhile_is_not_remembered(configs: Database) -> None:
+    stuck = Stuck()
+    told = alerts(configs, stuck)
+    told.start()
+    told.trouble("bot:1", "is broken")
+    assert stuck.entered.wait(20)
+    told.forget("bot:1")
+    told.trouble("bot:2", "is broken")
+    stuck.free.set()
+    wait_until(lambda: told_subjects(configs) == {"bot:2"})
+    told.stop()
 
 
 class FailingCrawler:
@@ -190,7 +257,11 @@ class FailingCrawler:
 
 
 def watch(
-    house: BotHouse, folder: Path, crawler: FailingCrawler, *channels: AlertChannel
+    house: BotHouse,
+    folder: Path,
+    crawler: FailingCrawler,
+    *channels: AlertChannel,
+    conditions: Sequence[Condition] = (),
 ) -> tuple[AlertWatch, Ingestion]:
     knowledge = Database(folder / "knowledge.db", "knowledge")
     knowledge.open()
@@ -203,7 +274,16 @@ def watch(
         SystemClock(),
         house.events.publish,
     )
-    watching = AlertWatch(alerts(*channels), house.events, house.bots, house.supervisor, ingestion)
+    watching = AlertWatch(
+        alerts(house.configs, *channels),
+        house.events,
+        house.bots,
+        house.supervisor,
+        ingestion,
+        SystemClock(),
+        conditions,
+        lasting_s=0.5,
+    )
     watching.start()
     return watching, ingestion
 
@@ -293,6 +373,58 @@ def test_a_crawl_that_fails_twice_is_told_and_so_is_its_recovery(
         wait_until(lambda: len(sink.received) == 2)
         assert sink.received[1]["kind"] == "well_again"
         watching.stop()
+
+
+def test_a_bot_that_is_well_after_a_restart_is_told_so_and_one_that_is_gone_is_forgotten(
+    tmp_path: Path, telegram: FakeTelegram, sink: AlertSink
+) -> None:
+    telegram.add(token_of(1), token_of(2))
+    with bot_house(tmp_path, telegram.url) as house:
+        mended, deleted = house.add_bot(1).bot.id, house.add_bot(2).bot.id
+        watching, _ = watch(house, tmp_path, FailingCrawler(), webhook(sink, sink.host))
+        for number, bot_id in ((1, mended), (2, deleted)):
+            house.wait_for_status(bot_id, Status.RUNNING)
+            telegram.control("revoke", token=token_of(number))
+            house.registry.restart(OWNER, bot_id)
+        wait_until(lambda: told_subjects(house.configs) == {f"bot:{mended}", f"bot:{deleted}"})
+        watching.stop()
+        house.registry.delete(OWNER, deleted)
+    telegram.add(token_of(1))
+    with bot_house(tmp_path, telegram.url) as house:
+        watching, _ = watch(house, tmp_path, FailingCrawler(), webhook(sink, sink.host))
+        wait_until(lambda: told_subjects(house.configs) == set())
+        watching.stop()
+    assert [(each["kind"], each["subject"]) for each in sink.received[2:]] == [
+        ("well_again", f"bot:{mended}")
+    ]
+
+
+def test_copies_that_are_not_kept_up_are_told_once_it_lasts(
+    tmp_path: Path, telegram: FakeTelegram, sink: AlertSink
+) -> None:
+    backups = FixedBackups()
+    asked = threading.Event()
+
+    def trouble() -> str | None:
+        asked.set()
+        return backup_trouble(backups)
+
+    condition = Condition("backup", trouble, "The copies are up to date again.")
+    with bot_house(tmp_path, telegram.url) as house:
+        channel = webhook(sink, sink.host)
+        watching, _ = watch(house, tmp_path, FailingCrawler(), channel, conditions=[condition])
+        assert asked.wait(20)
+        backups.trouble = "The bucket refuses the writing."
+        wait_until(lambda: len(sink.received) == 1)
+        backups.trouble = None
+        wait_until(lambda: len(sink.received) == 2)
+        watching.stop()
+    assert [(each["kind"], each["subject"]) for each in sink.received] == [
+        ("trouble", "backup"),
+        ("well_again", "backup"),
+    ]
+    assert "gs://roost" in sink.received[0]["text"]
+    assert "The bucket refuses the writing." in sink.received[0]["text"]
 
 
 def test_no_bot_that_can_write_is_said_with_the_remedy(tmp_path: Path, telegram: FakeTelegram) -> None:

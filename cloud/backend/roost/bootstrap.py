@@ -17,6 +17,7 @@ from flask import Flask
 from roost.clock import SystemClock, SystemIds
 from roost.discordbot.connector import DiscordConnector
 from roost.discordbot.platform import DiscordPlatform
+from roost.domain.alerts import BACKUP
 from roost.domain.bots import Platform
 from roost.domain.documents import SourceKind
 from roost.domain.people import MembershipRules
@@ -32,10 +33,11 @@ from roost.knowledge.retriever import FusedRetriever
 from roost.lifecycle import Plan, Step
 from roost.llm.openai_compatible import OpenAICompatible
 from roost.loop_thread import LoopThread
-from roost.services.alert_watch import AlertWatch
+from roost.services.alert_watch import AlertWatch, Condition
 from roost.services.alerts import Alerts
 from roost.services.api_keys import ApiKeys
 from roost.services.audit import Audit
+from roost.services.backups import backup_trouble
 from roost.services.bot_answers import RegisteredBots
 from roost.services.bot_logs import BotLogs
 from roost.services.bot_presence import BotPresence
@@ -173,8 +175,10 @@ def compose(
     rules = MembershipRules(settings.owner_emails, settings.allowed_emails)
     people = People(bot_configs, rules, audit, clock, ids, live_events.publish, supervisor.poke)
     channels = _alert_channels(settings, policy, OwnersBots(bot_store, supervisor))
-    alerts = Alerts(channels, clock, random.random)
-    alert_watch = AlertWatch(alerts, live_events, bot_store, supervisor, ingestion)
+    alerts = Alerts(channels, bot_configs, clock, random.random)
+    alert_watch = AlertWatch(
+        alerts, live_events, bot_store, supervisor, ingestion, clock, _conditions(bucket)
+    )
     chores = DailyChores(
         [
             Chore("Forgetting what was handled long ago", inbox.forget_old),
@@ -307,6 +311,16 @@ def _alert_channels(settings: Settings, guard: AddressGuard, bots: OwnersBots) -
             )
         )
     return channels
+
+
+def _conditions(bucket: Bucket | None) -> list[Condition]:
+    """What is asked now and then whether it is well."""
+    if bucket is None:
+        return []
+    copies = bucket.copies
+    return [
+        Condition(BACKUP, lambda: backup_trouble(copies), "The copies in the bucket are up to date again.")
+    ]
 
 
 def _crawlers(policy: AddressPolicy, clock: SystemClock) -> Mapping[SourceKind, Crawler]:

@@ -183,7 +183,7 @@ KEYS = (
         "ALERT_WEBHOOK_URL",
         _ascii_url,
         None,
-        "Told once when a bot crashes or a crawl fails twice, and once when it is well again.",
+        "Told once when a bot crashes, a crawl fails twice or backups fail, and once when it is well again.",
         secret=True,
     ),
     Key("ALERT_TELEGRAM_CHAT", _chat, None, "The Telegram chat told the same: a number, or @channel."),

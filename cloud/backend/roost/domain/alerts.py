@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+BOT, SOURCE, BACKUP = "bot", "source", "backup"
+
 
 class AlertKind(StrEnum):
     TROUBLE = "trouble"
@@ -14,7 +16,9 @@ class AlertKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """`subject` names what it is about (`bot:<id>`, `source:<id>`); `text` says it in one sentence."""
+    """`subject` names what it is about (`bot:<id>`, `source:<id>`, `backup`); `text` says it in a sentence
+    or two.
+    """
 
     kind: AlertKind
     subject: str

@@ -19,3 +19,11 @@ class Backups(Protocol):
     def dismiss(self, conflict_id: str) -> None:
         """The file that was set aside stays, and is not shown any more. Raises NotFound."""
         ...
+
+
+def backup_trouble(backups: Backups) -> str | None:
+    """Why what was written here is not safe in the bucket, for people; None when it is."""
+    standing = backups.standing()
+    if standing.trouble is not None:
+        return f"The copies in {standing.bucket} are not kept up to date: {standing.trouble}"
+    return None
