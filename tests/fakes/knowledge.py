@@ -30,6 +30,8 @@ class FixedRetriever:
     passages: tuple[Passage, ...] = PASSAGES
     confidence: Confidence = Confidence.ANSWER
     ready: bool = True
+    refused: frozenset[str] = frozenset()
+    """Questions for which nothing is found."""
     asked: list[tuple[str, str | None, Sequence[str] | None]] = field(default_factory=list)
 
     def retrieve(
@@ -41,4 +43,5 @@ class FixedRetriever:
         limit: int = 8,
     ) -> Retrieval:
         self.asked.append((question, previous, source_ids))
-        return Retrieval(question, self.passages[:limit], self.confidence, 7, self.ready)
+        confidence = Confidence.REFUSE if question in self.refused else self.confidence
+        return Retrieval(question, self.passages[:limit], confidence, 7, self.ready)

@@ -57,6 +57,7 @@ from roost.services.people import People
 from roost.services.ports import AddressGuard, AlertChannel, BotConnector, ChatPlatform, Crawler
 from roost.services.privacy import Privacy
 from roost.services.provider_sign_in import ProviderSignIn
+from roost.services.query_rewriting import QueryRewriting
 from roost.services.question_answering import QuestionAnswering, WritingDefaults
 from roost.services.readiness import Readiness
 from roost.services.runs import Runs
@@ -127,6 +128,7 @@ def compose(
     answerer = QuestionAnswering(
         retriever,
         writer,
+        QueryRewriting(writer, clock),
         WritingDefaults(settings.openai_base_url, settings.openai_api_key, settings.openai_model),
         spending,
     )

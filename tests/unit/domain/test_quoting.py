@@ -2,7 +2,7 @@
 
 from roost.domain.citations import Sources
 from roost.domain.documents import Passage
-from roost.domain.quoting import excerpt_of, made_plain, quoted_answer, terms_of
+from roost.domain.quoting import excerpt_of, highlighted, made_plain, quoted_answer, terms_of
 
 
 def passage(n: int, text: str) -> Passage:
@@ -49,3 +49,10 @@ def test_terms_are_bold_in_prose_and_untouched_in_code() -> None:
 def test_a_page_cannot_bring_links_images_or_numbers_of_its_own() -> None:
     plain = made_plain("## Start\n\n![p](https://evil/?q=1) See [docs](https://evil) and note [7].")
     assert plain == "**Start**\n\np See docs and note."
+
+
+def test_words_that_only_say_how_one_asks_are_not_bold() -> None:
+    terms = terms_of("What do I need to do so that my bot will always make use of the widget with this?")
+    assert terms == {"bot", "widget"}
+    shown = highlighted("Then the bot will make use of it, so that this widget does what you need.", terms)
+    assert shown == "Then the **bot** will make use of it, so that this **widget** does what you need."

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 
 from roost.domain.answers import Citation
 from roost.domain.citations import CitedText, Sources
+from roost.domain.stop_words import STOP_WORDS
 
 PASSAGES = 3
 PASSAGE_CHARS = 700
@@ -21,11 +22,14 @@ _WORD = re.compile(r"\w{3,}")
 _FENCED = re.compile(r"((?:^|\n) {0,3}(?:`{3,}|~{3,})[\s\S]*?(?:\n {0,3}(?:`{3,}|~{3,})[ \t]*(?=\n|$)|$))")
 _CODE = re.compile(r"(`+[^`]*`+|\*\*[^*\n]+\*\*)")
 _HEADING = re.compile(r"^ {0,3}#{1,6}[ \t]+(.*?)[ \t]*#*$", re.MULTILINE)
-_COMMON = frozenset(
+# Of no use to the eye, though a search may need them.
+_COMMON = STOP_WORDS | frozenset(
     """
-    about all and any are but can could did does for from get had has have how into its not our should that
-    the
-    there these this those use using was were what when where which who why will with would you your
+    able already always another because before both called did does doing done each either else even ever
+    every example give given gives going happen happens here however into kind know like made make makes
+    many may maybe mean means might much must need needs never next now off once only other possible really
+    same see shall since something still such sure take then thing things think through try trying under
+    until use used uses using very want wants way ways were while without work works yes yet
     """.split()  # noqa: SIM905 - words read better than a list of strings
 )
 

@@ -20,17 +20,21 @@ from roost.domain.answers import (
     TextAdded,
     TextReplaced,
 )
-from roost.domain.citations import CitedText, Sources, markdown_link, nearest_pages
+from roost.domain.citations import CitedText, Sources, markdown_link, nearest_pages, plain_label, storable
 from roost.domain.documents import Confidence, Retrieval
 from roost.domain.prompting import NOT_IN_DOCS, conversation, system_message
 from roost.domain.quoting import quoted_answer
-from roost.errors import LimitReached, RemoteError, RemoteUnreachable
+from roost.domain.rewriting import is_same
+from roost.domain.topics import is_small_talk
+from roost.errors import LimitReached, RemoteError, RemoteUnreachable, RoostError
 from roost.services.ports import AnswerWriter, Endpoint, PromptMessage, Retriever, WritingEnded
+from roost.services.query_rewriting import QueryRewriting
 from roost.services.spending import Reservation, Spending
 
 _log = logging.getLogger(__name__)
 
 SOURCES_LIMIT = 8
+GREETING = "Hello! Ask me a question, and I look for the answer in the docs."
 NOT_READY = "The knowledge base is being built. Ask again in a minute."
 NOT_SAID = "The docs don't say."
 QUOTED = "From the docs, quoted:"
@@ -76,38 +80,78 @@ class QuestionAnswering:
         self,
         retriever: Retriever,
         writer: AnswerWriter,
+        rewriting: QueryRewriting,
         defaults: WritingDefaults,
         spending: Spending,
     ) -> None:
         self._retriever = retriever
         self._writer = writer
+        self._rewriting = rewriting
         self._defaults = defaults
         self._spending = spending
 
     def answer(self, question: Question, stopped: Callable[[], bool]) -> Iterator[AnswerEvent]:
         """See ports.Answerer. Raises what retrieval and storage raise; never what an endpoint does."""
-        previous = next((turn.text for turn in reversed(question.context) if turn.role == "user"), None)
-        found = self._retriever.retrieve(
-            question.text, previous=previous, source_ids=question.settings.source_ids, limit=SOURCES_LIMIT
-        )
-        if not found.ready:
-            yield from _told(Answer(NOT_READY, (), (), refused=True, model=None, notice=None, tokens_used=0))
+        if is_small_talk(question.text):
+            yield from _told(Answer(GREETING, (), (), refused=False, model=None, notice=None, tokens_used=0))
             return
-        if found.confidence is Confidence.REFUSE or not found.passages:
-            yield from _told(_refusal(found))
+        endpoint = self._defaults.endpoint(question.settings)
+        previous = next((turn.text for turn in reversed(question.context) if turn.role == "user"), None)
+        place: Reservation | None = None
+        limit: str | None = None
+        if endpoint is not None and previous is not None:
+            place, limit = self._reserved(question)
+        try:
+            found = self._search(question, previous, endpoint if place else None, place, stopped)
+        except RoostError:
+            self._give_back(place)
+            raise
+        if not found.ready or found.confidence is Confidence.REFUSE or not found.passages:
+            self._give_back(place)
+            yield from _told(_refusal(question, found) if found.ready else _not_ready())
             return
         sources = Sources.of(found.passages)
         yield SourcesFound(sources.citations)
-        endpoint = self._defaults.endpoint(question.settings)
-        if endpoint is None:
-            yield from _added(_quoted(question, found, sources, None))
-            return
-        try:
-            place = self._spending.reserve(question)
-        except LimitReached as limit:
-            yield from _added(_quoted(question, found, sources, limit.message))
+        if endpoint is not None and place is None and limit is None:
+            place, limit = self._reserved(question)
+        if endpoint is None or place is None:
+            yield from _added(_quoted(question, found, sources, limit))
             return
         yield from self._written(question, found, sources, endpoint, place, stopped)
+
+    def _search(
+        self,
+        question: Question,
+        previous: str | None,
+        endpoint: Endpoint | None,
+        place: Reservation | None,
+        stopped: Callable[[], bool],
+    ) -> Retrieval:
+        """A follow-up is searched for in the model's words where there is a model; where these find nothing,
+        in the person's own and with the turn before.
+        """
+        source_ids = question.settings.source_ids
+        if endpoint is not None and place is not None:
+            rewritten = self._rewriting.rewrite(endpoint, question, stopped)
+            self._spending.settle(place, rewritten.tokens_used)
+            if rewritten.query is not None:
+                found = self._retriever.retrieve(rewritten.query, source_ids=source_ids, limit=SOURCES_LIMIT)
+                if found.confidence is not Confidence.REFUSE:
+                    return found
+        return self._retriever.retrieve(
+            question.text, previous=previous, source_ids=source_ids, limit=SOURCES_LIMIT
+        )
+
+    def _reserved(self, question: Question) -> tuple[Reservation | None, str | None]:
+        """A place among today's written answers, or the sentence why there is none."""
+        try:
+            return self._spending.reserve(question), None
+        except LimitReached as limit:
+            return None, limit.message
+
+    def _give_back(self, place: Reservation | None) -> None:
+        if place is not None:
+            self._spending.release(place)
 
     def _written(
         self,
@@ -147,14 +191,20 @@ class QuestionAnswering:
         self._spending.settle(place, tokens)
         if draft.declined:
             yield SourcesFound(())
-            refusal = _refusal(found, endpoint.model, tokens)
+            refusal = _refusal(question, found, endpoint.model, tokens)
             yield TextReplaced(refusal.text)
             yield Finished(refusal)
             return
-        yield from self._finished(draft, found, endpoint, ended, tokens)
+        yield from self._finished(question, draft, found, endpoint, ended, tokens)
 
     def _finished(
-        self, draft: _Draft, found: Retrieval, endpoint: Endpoint, ended: WritingEnded | None, tokens: int
+        self,
+        question: Question,
+        draft: _Draft,
+        found: Retrieval,
+        endpoint: Endpoint,
+        ended: WritingEnded | None,
+        tokens: int,
     ) -> Iterator[AnswerEvent]:
         notice = CUT if ended is not None and ended.cut else None
         citations = draft.citations
@@ -163,6 +213,9 @@ class QuestionAnswering:
         text = draft.text
         if notice:
             text = f"{text}\n\n*{notice}*"
+        if ended is not None:
+            text += _searched(question, found)
+        if text != draft.text:
             yield TextAdded(text[len(draft.text) :])
         yield Finished(
             Answer(
@@ -241,12 +294,17 @@ def _messages(question: Question, sources: Sources) -> tuple[PromptMessage, ...]
     )
 
 
-def _refusal(found: Retrieval, model: str | None = None, tokens_used: int = 0) -> Answer:
+def _not_ready() -> Answer:
+    return Answer(NOT_READY, (), (), refused=True, model=None, notice=None, tokens_used=0)
+
+
+def _refusal(question: Question, found: Retrieval, model: str | None = None, tokens_used: int = 0) -> Answer:
     """Says that the docs don't, with the nearest pages."""
     nearest = nearest_pages(found.passages)
     pages = "\n".join(f"- {markdown_link(page)}" for page in nearest)
+    text = f"{NOT_SAID} Closest pages:\n\n{pages}" if nearest else NOT_SAID
     return Answer(
-        f"{NOT_SAID} Closest pages:\n\n{pages}" if nearest else NOT_SAID,
+        text + _searched(question, found),
         (),
         nearest,
         refused=True,
@@ -260,10 +318,10 @@ def _refusal(found: Retrieval, model: str | None = None, tokens_used: int = 0) -
 def _quoted(question: Question, found: Retrieval, sources: Sources, notice: str | None) -> Answer:
     introduction = QUOTED_UNSURE if found.confidence is Confidence.HEDGE else QUOTED
     text, citations = quoted_answer(
-        question.text, sources, f"{notice}\n\n{introduction}" if notice else introduction
+        found.query, sources, f"{notice}\n\n{introduction}" if notice else introduction
     )
     return Answer(
-        text,
+        text + _searched(question, found),
         citations,
         (),
         refused=False,
@@ -272,6 +330,13 @@ def _quoted(question: Question, found: Retrieval, sources: Sources, notice: str 
         tokens_used=0,
         evidence=_evidence(found),
     )
+
+
+def _searched(question: Question, found: Retrieval) -> str:
+    """The query that was used, where it is not what the person wrote."""
+    if is_same(found.query, storable(question.text)):
+        return ""
+    return f"\n\n*Searched for: {plain_label(found.query)}*"
 
 
 def _told(answer: Answer) -> Iterator[AnswerEvent]:
