@@ -108,11 +108,12 @@ class FakeOidc:
 
     def document(self, path: str) -> dict[str, Any] | None:
         if path == "/.well-known/openid-configuration":
+            address = self.issuer.rstrip("/")
             return {
                 "issuer": self.issuer,
-                "authorization_endpoint": f"{self.issuer}/authorize",
-                "token_endpoint": f"{self.issuer}/token",
-                "jwks_uri": f"{self.issuer}/keys",
+                "authorization_endpoint": f"{address}/authorize",
+                "token_endpoint": f"{address}/token",
+                "jwks_uri": f"{address}/keys",
                 "id_token_signing_alg_values_supported": ["RS256"],
             }
         return {"keys": [self.key.as_dict(is_private=False)]} if path == "/keys" else None

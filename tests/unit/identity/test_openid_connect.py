@@ -51,6 +51,23 @@ def test_the_provider_says_who_somebody_is(client: OpenIdProvider, provider: Fak
     assert identity.account == f"{provider.issuer} 1"
 
 
+@pytest.mark.parametrize("setting", ["with the slash", "without"])
+def test_a_provider_whose_name_ends_in_a_slash_is_taken_by_its_own_name(
+    provider: FakeOidc, clock: SteppedClock, setting: str
+) -> None:
+    """As Auth0 and authentik do; OpenID Connect Discovery 1.0, section 4.1, for where it is described."""
+    address = provider.issuer
+    provider.issuer = f"{address}/"
+    named = provider.issuer if setting == "with the slash" else address
+    client = OpenIdProvider(named, CLIENT_ID, CLIENT_SECRET, BACK, clock)
+    assert client.identify(code(client, provider), NONCE, VERIFIER).issuer == f"{address}/"
+    assert provider.reads[0] == DESCRIPTION
+    # A token must use that very name.
+    provider.forge = lambda claims: {**claims, "iss": address}
+    with pytest.raises(SignInRefused):
+        client.identify(code(client, provider), NONCE, VERIFIER)
+
+
 def test_keys_are_asked_for_again_when_the_provider_has_new_ones(
     client: OpenIdProvider, provider: FakeOidc, clock: SteppedClock
 ) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from roost.domain.accounts import Person, Role
-from roost.domain.bots import Desired, NewBot, Platform
+from roost.domain.bots import BotChange, Desired, NewBot, Platform
 from roost.domain.documents import SourceKind
 from roost.errors import Conflict, DecryptionRefused, Forbidden, InvalidInput, NotFound
 from roost.services.workspace_archive import MANIFEST, PARTS
@@ -260,3 +260,58 @@ def test_tokens_that_cannot_be_opened_are_no_export(old: Installation, me: Perso
     with pytest.raises(DecryptionRefused):
         exported(old, me, tokens=True)
     exported(old, me)
+
+
+@pytest.mark.parametrize("tokens", [True, False])
+def test_an_imported_bot_yields_to_whoever_shows_its_token(
+    old: Installation, new: Installation, me: Person, tokens: bool
+) -> None:
+    """Anybody can write a file that names somebody else's bot, with a token that looks like one."""
+    squatter, rightful = new.add_person(Role.MEMBER, "Squatter"), new.add_person(Role.MEMBER, "Rightful")
+
+    def make_up(record: dict[str, Any]) -> None:
+        if tokens:
+            record["token"] = "123456789:" + "made-up" * 5
+
+    file = changed(exported(old, me), "bots.jsonl", make_up)
+    new.services.transfer.import_(squatter, file)
+    again = new.services.transfer.import_(rightful, file)
+    assert "add it by its token" in again.refused[0]
+    view = new.services.bots.create(rightful, NewBot(Platform.TELEGRAM, TOKEN, start=True))
+    assert new.services.bots.page(squatter, None, 10).items == ()
+    (entry,) = [each for each in new.services.audit.page(None, 20) if each.action.value == "bot_deleted"]
+    assert (entry.actor, entry.detail) == ("Rightful", "imported without proof; here is its token")
+    again = new.services.transfer.import_(squatter, file)
+    assert again.refused == ["the bot @bot123456789: it is registered already, by somebody else."]
+    (kept,) = new.services.bots.page(rightful, None, 10).items
+    assert kept.bot.id == view.bot.id
+
+
+def test_an_imported_bot_is_its_importer_s_once_the_platform_knows_its_token(
+    old: Installation, new: Installation, me: Person
+) -> None:
+    importer, other = new.add_person(Role.MEMBER, "Importer"), new.add_person(Role.MEMBER, "Other")
+    new.services.transfer.import_(importer, exported(old, me, tokens=True))
+    (view,) = new.services.bots.page(importer, None, 10).items
+    assert not view.bot.proven
+    started = new.services.bots.set_desired(importer, view.bot.id, Desired.RUNNING)
+    assert started.bot.proven
+    with pytest.raises(Conflict, match="by somebody else"):
+        new.services.bots.create(other, NewBot(Platform.TELEGRAM, TOKEN))
+
+
+def test_an_imported_bot_whose_token_the_platform_refuses_does_not_start(
+    old: Installation, new: Installation, me: Person
+) -> None:
+    importer = new.add_person(Role.MEMBER)
+    refused_token = TOKEN[:-1] + "x"
+    file = changed(exported(old, me, tokens=True), "bots.jsonl", _set(token=refused_token))
+    new.services.transfer.import_(importer, file)
+    (view,) = new.services.bots.page(importer, None, 10).items
+    with pytest.raises(InvalidInput, match="rejected this token"):
+        new.services.bots.set_desired(importer, view.bot.id, Desired.RUNNING)
+    (view,) = new.services.bots.page(importer, None, 10).items
+    assert (view.bot.proven, view.bot.desired) == (False, Desired.STOPPED)
+    new.services.bots.update(importer, view.bot.id, BotChange(token=TOKEN))
+    (view,) = new.services.bots.page(importer, None, 10).items
+    assert view.bot.proven

@@ -146,6 +146,7 @@ def made_by_member(house: Installation, member: Browser, person: Person, owner: 
         "ask": {"question": "How do I start?"},
         "createSource": {"kind": "website", "url": "https://other.test/"},
         "updateSource": {"paused": True},
+        "updateAllSources": {"paused": True},
     }
     return Things(ids, bodies)
 
@@ -156,7 +157,6 @@ def address(route: Route, things: Things) -> str:
         r"<(\w+)>", lambda found: things.ids.get(found[1], things.ids.get(base, "none")), route.rule
     )
     return path + ("?q=start" if route.name == "searchKnowledge" else "")
-        "updateAllSources": {"paused": True},
 
 
 def test_every_address_stands_in_the_table() -> None:

@@ -53,7 +53,9 @@ class BotIdentity:
 
 @dataclass(frozen=True, slots=True)
 class Bot:
-    """A registered bot, without its secrets."""
+    """A registered bot, without its secrets. `proven`: its platform has told whose token it is; an import
+    only says so, and yields to whoever shows a token of the bot.
+    """
 
     id: str
     owner_id: str
@@ -73,6 +75,7 @@ class Bot:
     transport: str
     created_at: datetime
     updated_at: datetime
+    proven: bool = True
 
 
 INVITE_PERMISSIONS = (

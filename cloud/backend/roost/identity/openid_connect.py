@@ -37,6 +37,7 @@ class _Read:
 
 class OpenIdProvider:
     """`issuer` is a setting, and so is `redirect_uri`: nothing in a request decides where a code goes.
+    Whether the issuer ends in a slash, which matters in tokens, is for the provider's own description to say.
 
     The provider's own description and keys are read when first needed and kept for an hour. Thread-safe.
     """
@@ -44,7 +45,7 @@ class OpenIdProvider:
     def __init__(
         self, issuer: str, client_id: str, client_secret: str, redirect_uri: str, clock: Clock
     ) -> None:
-        self._issuer = issuer
+        self._issuer = issuer.rstrip("/")
         self._client_id = client_id
         self._client_secret = client_secret
         self._redirect_uri = redirect_uri
@@ -75,7 +76,7 @@ class OpenIdProvider:
                 "Your e-mail address is not verified. Verify it with the provider, then sign in again.",
                 code="email_not_verified",
             )
-        return Identity(self._issuer, subject, email, name if isinstance(name, str) else "")
+        return Identity(str(metadata["issuer"]), subject, email, name if isinstance(name, str) else "")
 
     def _exchange(self, metadata: Mapping[str, Any], code: str, verifier: str) -> Mapping[str, Any]:
         import httpx2
@@ -100,7 +101,7 @@ class OpenIdProvider:
         from authlib.oidc.core import CodeIDToken
         from joserfc.errors import JoseError
 
-        issuers = [self._issuer, *_ALSO_CALLED.get(self._issuer, ())]
+        issuers = [metadata["issuer"], *_ALSO_CALLED.get(self._issuer, ())]
         options: Any = {
             "iss": {"essential": True, "values": issuers},
             "aud": {"essential": True, "value": self._client_id},
@@ -148,7 +149,7 @@ class OpenIdProvider:
         if known is not None and self._clock.monotonic_s() - known.at_s < CACHED_S:
             return known.document
         document = self._read(f"{self._issuer}/.well-known/openid-configuration")
-        if document.get("issuer") != self._issuer:
+        if str(document.get("issuer")).removesuffix("/") != self._issuer:
             raise RemoteUnreachable(
                 f"{self._issuer} describes itself as another provider. Check OIDC_ISSUER.", code="provider"
             )

@@ -145,7 +145,13 @@ class BotRegistry:
 
         webhook_secret = self._webhook_secret(wanted.transport)
 
+        yielded: list[Bot] = []
+
         def register(db: Transaction) -> BotView:
+            yielded.extend(self._claims_that_yield(db, bot))
+            for claim in yielded:
+                self._bots.remove(db, claim.id)
+                self._note(db, Action.BOT_DELETED, person, claim, "imported without proof; here is its token")
             self._bots.register(
                 db,
                 bot,
@@ -159,6 +165,9 @@ class BotRegistry:
             return view
 
         write_once(self._bots.database, once, register)
+        for claim in yielded:
+            self._supervisor.poke(claim.id)
+            self._publish(BotChanged(claim.id, claim.owner_id, deleted=True))
         self._told(bot)
         return view
 
@@ -245,11 +254,15 @@ class BotRegistry:
                 "This bot was imported without its token. Enter its token, then start it.",
                 code="token_missing",
             )
+        if desired is Desired.RUNNING and not bot.proven:
+            self._same_bot(person, bot, self._bots.credentials(bot_id).token)
         activity = self._activities([bot_id])[bot_id]
         now = self._clock.now()
         action = Action.BOT_STARTED if desired is Desired.RUNNING else Action.BOT_STOPPED
 
         def want(db: Transaction) -> BotView:
+            if desired is Desired.RUNNING and not bot.proven:
+                self._bots.prove(db, bot_id)
             wanted = _found(self._bots.wanted(db, bot_id, desired, now))
             self._note(db, Action.BOT_RESTARTED if restart else action, person, wanted)
             return self._view(wanted, activity, restart)
@@ -258,8 +271,15 @@ class BotRegistry:
         self._told(view.bot, restart=restart)
         return view
 
-    def _note(self, db: Transaction, action: Action, person: Person, bot: Bot) -> None:
-        self._audit.note(db, action, person, subject_id=bot.id, subject=_called(bot))
+    def _claims_that_yield(self, db: Transaction, bot: Bot) -> tuple[Bot, ...]:
+        """Somebody else's import of the same bot of the platform, without proof that it is theirs."""
+        other = self._bots.find_on_platform(db, bot.platform, bot.platform_bot_id)
+        return () if other is None or other.proven or other.owner_id == bot.owner_id else (other,)
+
+    def _note(
+        self, db: Transaction, action: Action, person: Person, bot: Bot, detail: str | None = None
+    ) -> None:
+        self._audit.note(db, action, person, subject_id=bot.id, subject=_called(bot), detail=detail)
 
     def _told(self, bot: Bot, *, restart: bool = False) -> None:
         self._supervisor.poke(bot.id, restart=restart)

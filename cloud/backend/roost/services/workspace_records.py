@@ -126,6 +126,7 @@ def read_bot(record: Record, place: str, owner_id: str, now: datetime) -> Import
         transport="polling",
         created_at=fields.moment("created_at"),
         updated_at=now,
+        proven=False,
     )
     return ImportedBot(bot, token, api_key)
 

@@ -203,7 +203,8 @@ class WorkspaceTransfer:
             fresh = replace(imported, bot=replace(bot, source_ids=chosen))
             stored, added = self._bots.database.write(partial(self._take_bot, person, fresh))
             if stored.owner_id != person.id:
-                _refuse(done, f"the bot @{bot.handle}: it is registered already, by somebody else.")
+                remedy = "" if stored.proven else " They have shown no token of it: add it by its token."
+                _refuse(done, f"the bot @{bot.handle}: it is registered already, by somebody else.{remedy}")
                 continue
             ids[bot.id] = stored.id
             _count(done.bots, added)

@@ -23,7 +23,8 @@ T = TypeVar("T")
 _COLUMNS = (
     "bot_id, owner_id, platform, platform_bot_id, name, handle, token_last4, model, system_prompt, status,"
     " status_since, base_url, api_key IS NOT NULL AS has_api_key, source_ids, allowed_chats, transport,"
-    " created_at, updated_at"
+    " created_at, updated_at,"
+    " token_last4 <> '' AND json_extract(metadata, '$.unproven') IS NULL AS proven"
 )
 
 
@@ -81,10 +82,10 @@ class BotStore:
             text(
                 "INSERT INTO bot_configs (bot_id, owner_id, platform, platform_bot_id, name, handle, token,"
                 " token_last4, model, system_prompt, status, status_since, base_url, api_key, source_ids,"
-                " allowed_chats, transport, created_at, updated_at)"
+                " allowed_chats, transport, metadata, created_at, updated_at)"
                 " VALUES (:bot_id, :owner_id, :platform, :platform_bot_id, :name, :handle, :token,"
                 " :token_last4, :model, :system_prompt, :status, :status_since, :base_url, :api_key,"
-                " :source_ids, :allowed_chats, :transport, :created_at, :updated_at)"
+                " :source_ids, :allowed_chats, :transport, :metadata, :created_at, :updated_at)"
             ),
             {
                 "bot_id": bot.id,
@@ -104,6 +105,7 @@ class BotStore:
                 "source_ids": _list_to_json(bot.source_ids),
                 "allowed_chats": _list_to_json(bot.allowed_chats),
                 "transport": bot.transport,
+                "metadata": json.dumps({} if bot.proven else {"unproven": True}),
                 "created_at": timestamp(bot.created_at),
                 "updated_at": timestamp(bot.updated_at),
             },
@@ -130,6 +132,17 @@ class BotStore:
         if change.allowed_chats is not UNSET:
             values["allowed_chats"] = _list_to_json(change.allowed_chats)
         self._update(db, bot_id, values)
+        if change.token is not UNSET:
+            self.prove(db, bot_id)
+
+    def prove(self, db: Connection, bot_id: str) -> None:
+        """The platform has told that the stored token is this bot's."""
+        db.execute(
+            text(
+                "UPDATE bot_configs SET metadata = json_remove(metadata, '$.unproven') WHERE bot_id = :bot_id"
+            ),
+            {"bot_id": bot_id},
+        )
 
     def set_desired(self, db: Connection, bot_id: str, desired: Desired, at: datetime) -> None:
         """Remembers what the person wants; repeating it changes nothing, not even the moment."""
@@ -291,4 +304,5 @@ def _bot(row: Row[tuple[object, ...]]) -> Bot:
         transport=row.transport,
         created_at=parse_timestamp(row.created_at),
         updated_at=parse_timestamp(row.updated_at),
+        proven=bool(row.proven),
     )

@@ -412,12 +412,6 @@ ROUTES = (
     ),
     Route(
         "PATCH",
-        "/api/sources/<id>",
-        "updateSource",
-        _KNOWLEDGE,
-        "sources:update",
-    Route(
-        "PATCH",
         "/api/sources",
         "updateAllSources",
         _KNOWLEDGE,
@@ -449,6 +443,12 @@ ROUTES = (
         repeatable=True,
         reply="SourceList",
     ),
+    Route(
+        "PATCH",
+        "/api/sources/<id>",
+        "updateSource",
+        _KNOWLEDGE,
+        "sources:update",
         _BUILD,
         _CONFIGS,
         reply="Source",
