@@ -136,3 +136,15 @@ def test_a_bot_is_kept_to_the_chats_on_its_list(here: World, page: Page) -> None
     page.get_by_role("radio", name="Webhook").check()
     page.get_by_role("button", name="Change", exact=True).click()
     expect(page.get_by_role("alert").filter(has_text="PUBLIC_URL")).to_be_visible()
+
+
+def test_a_discord_bots_commands_may_come_by_webhook(here: World, discord: FakeDiscord, page: Page) -> None:
+    token = discord_token_of(3)
+    discord.add(token)
+    add_bot(page, "Discord", token).get_by_role("link", name="Open the bot").click()
+    page.get_by_role("link", name="Chats").click()
+    ways = page.get_by_role("group", name="How slash commands and presses of buttons reach Roost")
+    expect(ways.get_by_role("radio").first).to_be_checked()
+    ways.get_by_role("radio", name="Gateway and webhook").check()
+    page.get_by_role("button", name="Change", exact=True).click()
+    expect(page.get_by_role("alert").filter(has_text="PUBLIC_URL")).to_be_visible()

@@ -53,6 +53,8 @@ def test_a_revoked_token_stops_the_bot_until_it_is_changed(tmp_path: Path, teleg
     with bot_house(tmp_path, telegram.url) as house:
         bot_id = house.add_bot(1).bot.id
         house.wait_for_status(bot_id, Status.RUNNING)
+        # A poll that comes only now would be refused before the restart is.
+        wait_until(lambda: telegram.polling() == 1)
         telegram.control("revoke", token=TOKEN)
         telegram.fault("reset", method="getUpdates")
         fresh = TOKEN.replace("AAtest", "BBtest")

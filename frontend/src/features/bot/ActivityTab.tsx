@@ -1,6 +1,6 @@
 import type { Bot } from '../../lib/apiTypes';
 import { ago, count, dateTime, useNow } from '../../lib/time';
-import { activity as words } from './strings';
+import { transports, activity as words } from './strings';
 
 export function ActivityTab({ bot }: { bot: Bot }) {
   const now_ms = useNow();
@@ -10,7 +10,7 @@ export function ActivityTab({ bot }: { bot: Bot }) {
     [words.contact[bot.platform], bot.last_contact_at ? ago(bot.last_contact_at, now_ms) : words.never],
     [words.status, dateTime(bot.since)],
     [words.desired, words.desiredWords[bot.desired]],
-    [words.transport, words.transports[bot.transport]],
+    [words.transport, transports[bot.platform][bot.transport]],
     [words.chats, bot.allowed_chats ? words.someChats(bot.allowed_chats.length) : words.allChats],
     [words.token, bot.token_last4],
     [words.created, dateTime(bot.created_at)],

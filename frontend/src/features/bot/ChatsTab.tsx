@@ -8,25 +8,23 @@ import { TextArea } from '../../ui/Field';
 import { FailedState } from '../../ui/States';
 import { useChangeBot } from './botApi';
 import { readChats } from './chatList';
-import { chats as words } from './strings';
+import { transports, chats as words } from './strings';
 
 export function ChatsTab({ bot }: { bot: Bot }) {
   return (
     <div className="flex max-w-xl flex-col gap-8">
       <AllowedChats bot={bot} />
       {bot.platform === 'telegram' ? (
-        <>
-          <section className="flex flex-col gap-1 border-t border-line pt-6">
-            <h2 className="font-medium">{words.groups}</h2>
-            {bot.privacy_mode === null ? (
-              <p className="text-ink-2">{words.unknown}</p>
-            ) : (
-              <PrivacyMode bot={bot} />
-            )}
-          </section>
-          <TransportForm bot={bot} />
-        </>
+        <section className="flex flex-col gap-1 border-t border-line pt-6">
+          <h2 className="font-medium">{words.groups}</h2>
+          {bot.privacy_mode === null ? (
+            <p className="text-ink-2">{words.unknown}</p>
+          ) : (
+            <PrivacyMode bot={bot} />
+          )}
+        </section>
       ) : null}
+      <TransportForm bot={bot} />
     </div>
   );
 }
@@ -124,14 +122,14 @@ function TransportForm({ bot }: { bot: Bot }) {
   return (
     <form onSubmit={submit} className="flex flex-col gap-4 border-t border-line pt-6">
       <fieldset className="flex flex-col">
-        <legend className="float-start mb-1 w-full font-medium">{words.transport}</legend>
+        <legend className="float-start mb-1 w-full font-medium">{words.transport[bot.platform]}</legend>
         {TRANSPORTS.map((each) => (
           <Choice
             key={each}
             type="radio"
             name="transport"
-            label={words.transports[each]}
-            hint={words.transportHints[each]}
+            label={transports[bot.platform][each]}
+            hint={words.transportHints[bot.platform][each]}
             checked={shown === each}
             onChange={() => {
               setChosen(each);

@@ -83,6 +83,12 @@ export const knowledge = {
   saved: 'Saved. A running bot takes it at once.',
 };
 
+/** What carries a bot’s updates, by platform. */
+export const transports = {
+  telegram: { polling: 'Polling', webhook: 'Webhook' },
+  discord: { polling: 'Gateway', webhook: 'Gateway and webhook' },
+};
+
 export const chats = {
   legend: 'The bot answers in',
   every: 'Every chat',
@@ -102,15 +108,22 @@ export const chats = {
   saved: 'Saved. A running bot takes it at once.',
   groups: 'In groups',
   unknown: 'Telegram says what the bot is shown in groups once the bot has run.',
-  transport: 'How messages reach Roost',
-  transports: {
-    polling: 'Polling',
-    webhook: 'Webhook',
+  transport: {
+    telegram: 'How messages reach Roost',
+    discord: 'How slash commands and presses of buttons reach Roost',
   },
   transportHints: {
-    polling: 'Roost asks Telegram for messages. Works everywhere, also behind a firewall.',
-    webhook:
-      'Telegram brings messages to PUBLIC_URL. Roost must be reachable there from the internet, with https.',
+    telegram: {
+      polling: 'Roost asks Telegram for messages. Works everywhere, also behind a firewall.',
+      webhook:
+        'Telegram brings messages to PUBLIC_URL. Roost must be reachable there from the internet, with https.',
+    },
+    discord: {
+      polling:
+        'They come over the connection to Discord, as messages do. Works everywhere, also behind a firewall.',
+      webhook:
+        'Discord brings them to PUBLIC_URL. Roost must be reachable there from the internet, with https. Messages and mentions still come over the connection to Discord.',
+    },
   },
   transportSave: 'Change',
 };
@@ -124,7 +137,6 @@ export const activity = {
   desired: 'Wanted',
   desiredWords: { running: 'Running', stopped: 'Stopped' },
   transport: 'Updates arrive by',
-  transports: { polling: 'Polling', webhook: 'Webhook' },
   chats: 'Answers in',
   allChats: 'All chats',
   someChats: (chats: number) => `${count(chats)} ${chats === 1 ? 'chat' : 'chats'} only`,
