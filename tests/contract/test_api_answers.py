@@ -145,6 +145,25 @@ def test_every_answer_of_a_day_is_as_described(house: Installation) -> None:
     day("GET", "/api/knowledge")
     assert len(day("GET", "/api/knowledge/search?q=stop&k=2")["items"]) == 2
     day("GET", "/api/questions/unanswered")
+    learned = day("GET", f"/api/insights?bot_id={bot}")
+    assert (learned["totals"]["thumbs_down"], learned["judged"][0]["reason"]) == (1, "Too short")
+    assert "Too short" in day("GET", "/api/insights/export?list=judged")
+    site = "https://docs.example.com"
+    widget = day("POST", "/api/widgets", {"name": "Docs", "origins": [site]}, 201)
+    day("GET", "/api/widgets?limit=1")
+    day("GET", f"/api/widgets/{widget['id']}")
+    day("PATCH", f"/api/widgets/{widget['id']}", {"look": {**widget["look"], "title": "Ask us"}})
+    page = Day(Browser(house.app.test_client(), {"Origin": site, "Sec-Fetch-Site": "cross-site"}))
+    public = f"/widget/v1/{widget['key']}"
+    assert "attachShadow" in page("GET", f"{public}/widget.js")
+    assert page("GET", f"{public}/look")["title"] == "Ask us"
+    visit = {"id": house.ids.new(), "conversation_id": house.ids.new(), "question": "How do I begin?"}
+    told = page("POST", f"{public}/ask", visit)
+    answer_id = re.findall(r'"id":"([^"]+)"', told)[-1]
+    thumb = {"conversation_id": visit["conversation_id"], "answer_id": answer_id, "thumb": "up"}
+    page("POST", f"{public}/feedback", thumb, 204)
+    day.seen |= page.seen
+    day("DELETE", f"/api/widgets/{widget['id']}", status=204)
     for platform in ("telegram", "discord"):
         day("POST", f"/webhooks/{platform}/{bot}", {"update_id": 1}, 401)
     day("GET", "/api/status")

@@ -41,6 +41,7 @@ from roost.services.bot_registry import BotRegistry
 from roost.services.chat import Chat
 from roost.services.inbox import Inbox
 from roost.services.ingestion import Ingestion
+from roost.services.insights import WorkspaceInsights
 from roost.services.key_rotation import KeyRotation
 from roost.services.live_events import LiveEvents
 from roost.services.local_key import LocalKey
@@ -54,6 +55,8 @@ from roost.services.sources import Sources
 from roost.services.spending import Spending
 from roost.services.supervisor import Supervisor
 from roost.services.webhooks import Webhooks
+from roost.services.widget_answers import WidgetAnswers
+from roost.services.widgets import Widgets
 from roost.services.workspace_transfer import WorkspaceTransfer
 from roost.settings import Settings
 from roost.storage.bots import BotStore
@@ -265,6 +268,9 @@ class Installation:
             supervisor=supervisor,
             webhooks=Webhooks(supervisor, self.clock),
             chat=Chat(self.conversations, self.runs, answers, self.clock, self.ids),
+            insights=WorkspaceInsights(self.conversations, self.knowledge, bots, self.clock),
+            widgets=Widgets(bots, audit, self.clock, self.ids),
+            widget_answers=WidgetAnswers(self.conversations, self.answerer, answers, self.clock, self.ids),
             sources=Sources(self.bot_configs, self.ingestion, crawlers, self.clock, self.ids, 600, audit),
             ingestion=self.ingestion,
             retriever=self.retriever,

@@ -49,6 +49,7 @@ from roost.services.daily_chores import Chore, DailyChores
 from roost.services.gateway_inbox import GatewayInbox
 from roost.services.inbox import Inbox
 from roost.services.ingestion import Ingestion
+from roost.services.insights import WorkspaceInsights
 from roost.services.key_rotation import KeyRotation
 from roost.services.live_events import LiveEvents
 from roost.services.local_key import LocalKey
@@ -66,6 +67,8 @@ from roost.services.sources import Sources
 from roost.services.spending import Spending
 from roost.services.supervisor import Supervisor
 from roost.services.webhooks import Webhooks
+from roost.services.widget_answers import WidgetAnswers
+from roost.services.widgets import Widgets
 from roost.services.workspace_transfer import WorkspaceTransfer
 from roost.settings import Settings
 from roost.storage.bots import BotStore
@@ -190,6 +193,7 @@ def compose(
     answer_settings = RegisteredBots(bot_store)
     runs = Runs(conversations, answerer, answer_settings, clock)
     chat = Chat(conversations, runs, answer_settings, clock, ids)
+    widget_answers = WidgetAnswers(conversations, answerer, answer_settings, clock, ids)
     loop = LoopThread(clock)
 
     application = create_app(
@@ -224,6 +228,9 @@ def compose(
             supervisor=supervisor,
             webhooks=Webhooks(supervisor, clock),
             chat=chat,
+            insights=WorkspaceInsights(conversations, knowledge, bot_store, clock),
+            widgets=Widgets(bot_store, audit, clock, ids),
+            widget_answers=widget_answers,
             sources=sources,
             ingestion=ingestion,
             retriever=retriever,
@@ -260,7 +267,7 @@ def compose(
             Step("the day's chores", chores.start),
         ),
         at_once=(
-            Step("telling open streams", lambda: _tell_streams(live_events, runs), 0.5),
+            Step("telling open streams", lambda: _tell_streams(live_events, runs, widget_answers), 0.5),
             Step("bots", supervisor.stop, 3.0),
             *([Step("backing up", bucket.copies.begin_stop, 3.0)] if bucket else []),
             Step("answers", lambda: _stop_answers(runs), 2.5),
@@ -353,9 +360,10 @@ def _tell_where_data_is(settings: Settings) -> None:
         log.info("No bucket configured: data stays in DATA_DIR (%s)", settings.data_dir)
 
 
-def _tell_streams(live_events: LiveEvents, runs: Runs) -> None:
+def _tell_streams(live_events: LiveEvents, runs: Runs, widget_answers: WidgetAnswers) -> None:
     live_events.stop()
     runs.announce_stop()
+    widget_answers.stop()
 
 
 def _stop_answers(runs: Runs) -> None:

@@ -95,7 +95,7 @@ export interface SessionList {
 export interface AuditEntry {
   id: string;
   at: string;
-  action: 'signed_in' | 'sign_in_failed' | 'signed_out' | 'session_ended' | 'person_invited' | 'invitation_withdrawn' | 'role_changed' | 'person_removed' | 'key_created' | 'key_revoked' | 'bot_created' | 'bot_changed' | 'bot_token_changed' | 'bot_started' | 'bot_stopped' | 'bot_restarted' | 'bot_deleted' | 'source_added' | 'source_changed' | 'source_deleted' | 'decryption_refused' | 'sign_in_link_made' | 'secret_key_exchanged' | 'workspace_exported' | 'workspace_imported' | 'backed_up' | 'bucket_adopted' | 'conflict_dismissed';
+  action: 'signed_in' | 'sign_in_failed' | 'signed_out' | 'session_ended' | 'person_invited' | 'invitation_withdrawn' | 'role_changed' | 'person_removed' | 'key_created' | 'key_revoked' | 'bot_created' | 'bot_changed' | 'bot_token_changed' | 'bot_started' | 'bot_stopped' | 'bot_restarted' | 'bot_deleted' | 'source_added' | 'source_changed' | 'source_deleted' | 'decryption_refused' | 'sign_in_link_made' | 'secret_key_exchanged' | 'workspace_exported' | 'workspace_imported' | 'backed_up' | 'bucket_adopted' | 'conflict_dismissed' | 'widget_created' | 'widget_changed' | 'widget_revoked';
   /** Null: Roost itself, or a stranger */
   actor_id: string | null;
   actor: string | null;
@@ -456,11 +456,6 @@ export interface SourceChange {
   paused?: boolean;
 }
 
-/** What is to hold for every source */
-export interface AllSourcesChange {
-  paused: boolean;
-}
-
 export type PageStatus = 'ok' | 'failed' | 'gone';
 
 export interface Page {
@@ -507,13 +502,134 @@ export interface UnansweredQuestion {
   id: string;
   question: string;
   bot_id: string | null;
-  platform: 'web' | 'telegram' | 'discord';
+  platform: 'web' | 'telegram' | 'discord' | 'widget';
   created_at: string;
 }
 
 export interface UnansweredList {
   items: UnansweredQuestion[];
   next_cursor: string | null;
+}
+
+export interface InsightTotals {
+  asked: number;
+  answered: number;
+  unanswered: number;
+  thumbs_up: number;
+  thumbs_down: number;
+}
+
+export interface InsightDay {
+  /** In UTC, as 2030-01-31. Days on which nothing was asked are left out */
+  day: string;
+  answered: number;
+  unanswered: number;
+}
+
+export interface AskedTopic {
+  /** How it was put last */
+  question: string;
+  times: number;
+  unanswered: number;
+  last_at: string;
+  platforms: ('web' | 'telegram' | 'discord' | 'widget')[];
+}
+
+export interface JudgedAnswer {
+  id: string;
+  question: string;
+  answer: string;
+  reason: string | null;
+  at: string;
+  bot_id: string | null;
+  platform: 'web' | 'telegram' | 'discord' | 'widget';
+}
+
+export interface CitedPage {
+  url: string;
+  title: string;
+  times: number;
+  thumbs_down: number;
+  /** Null when no source holds the page any more */
+  source_id: string | null;
+}
+
+export interface Insights {
+  since: string;
+  until: string;
+  totals: InsightTotals;
+  days: InsightDay[];
+  unanswered: AskedTopic[];
+  asked: AskedTopic[];
+  judged: JudgedAnswer[];
+  pages: CitedPage[];
+}
+
+export interface WidgetLook {
+  title: string;
+  greeting: string;
+  accent: string;
+  scheme: 'auto' | 'light' | 'dark';
+  position: 'right' | 'left';
+  starters: string[];
+}
+
+export interface Widget {
+  id: string;
+  owner_id: string;
+  name: string;
+  /** Public: it stands in the pages of the sites, and may only ask */
+  key: string;
+  origins: string[];
+  bot_id: string | null;
+  look: WidgetLook;
+  /** The line for the site's pages */
+  snippet: string;
+  created_at: string;
+  updated_at: string;
+}
+
+export interface WidgetList {
+  items: Widget[];
+  next_cursor: string | null;
+}
+
+export interface NewWidget {
+  name: string;
+  origins: string[];
+  /** Whose prompt, model and sources answer; null: all sources */
+  bot_id?: string | null;
+  look?: WidgetLook | null;
+}
+
+export interface WidgetChange {
+  name?: string;
+  origins?: string[];
+  bot_id?: string | null;
+  look?: WidgetLook | null;
+}
+
+export interface VisitorQuestion {
+  id: UuidV7;
+  conversation_id: UuidV7;
+  question: string;
+}
+
+export interface VisitorAnswer {
+  id: string;
+  text: string;
+  citations: Citation[];
+  nearest: Citation[];
+  refused: boolean;
+  notice: string | null;
+  stopped: boolean;
+}
+
+export interface VisitorThumb {
+  conversation_id: UuidV7;
+  answer_id: string;
+  thumb: 'up' | 'down';
+  reason?: string | null;
 }
 
 export interface MadeSignInLink {
@@ -629,4 +745,9 @@ export interface InstallationStatus {
   /** Who writes answers; null: passages are quoted */
   model: string | null;
   sqlite_version: string;
+}
+
+/** What is to hold for every source */
+export interface AllSourcesChange {
+  paused: boolean;
 }

@@ -71,7 +71,7 @@ class House:
             return int(db.execute(text(f"SELECT count(*) FROM {table}")).scalar_one())  # noqa: S608 - a test's own
 
     def everything(self) -> dict[str, int]:
-        tables = ("threads", "messages", "feedback", "unanswered", "inbox", "replies")
+        tables = ("threads", "messages", "feedback", "questions", "inbox", "replies")
         return {table: self.count(table) for table in tables}
 
 
@@ -105,7 +105,7 @@ def test_a_person_is_forgotten_and_others_are_not(house: House) -> None:
     forgotten = house.privacy().forget_person(ANNA, bot_id="bot")
     assert (forgotten.messages, forgotten.updates) == (2, 1)
     assert house.everything() == {
-        "threads": 2, "messages": 4, "feedback": 1, "unanswered": 2, "inbox": 2, "replies": 2
+        "threads": 2, "messages": 4, "feedback": 1, "questions": 2, "inbox": 2, "replies": 2
     }  # fmt: skip
     house.privacy().forget_person(ANNA)
     assert house.count("threads") == 1
@@ -180,7 +180,7 @@ def test_what_is_older_than_the_retention_goes_in_the_browser_too(house: House) 
     house.clock.at += timedelta(days=2)
     assert house.privacy(30).forget_expired() > 0
     assert house.everything() == {
-        "threads": 1, "messages": 2, "feedback": 0, "unanswered": 1, "inbox": 2, "replies": 1
+        "threads": 1, "messages": 2, "feedback": 0, "questions": 1, "inbox": 2, "replies": 1
     }  # fmt: skip
     assert house.inbox.take_up("bot")[0].update == under_way.update
     assert house.privacy(30).forget_expired() == 0

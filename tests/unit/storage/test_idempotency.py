@@ -27,9 +27,9 @@ def once(key: str = "k1", person: str = "p1", body: str = "b1", at: datetime = N
 
 
 def add(db: Connection) -> str:
-    number = db.execute(text("SELECT count(*) FROM unanswered")).scalar_one()
+    number = db.execute(text("SELECT count(*) FROM daily_use")).scalar_one()
     db.execute(
-        text("INSERT INTO unanswered (id, question, platform, created_at) VALUES (:id, 'q', 'web', 'now')"),
+        text("INSERT INTO daily_use (day, kind, subject, amount) VALUES ('now', 'tokens', :id, 1)"),
         {"id": f"row-{number}"},
     )
     return f"row-{number}"
@@ -37,7 +37,7 @@ def add(db: Connection) -> str:
 
 def rows(database: Database) -> int:
     with database.read() as db:
-        return int(db.execute(text("SELECT count(*) FROM unanswered")).scalar_one())
+        return int(db.execute(text("SELECT count(*) FROM daily_use")).scalar_one())
 
 
 def test_the_same_request_again_replays_the_first_reply(database: Database) -> None:

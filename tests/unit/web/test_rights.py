@@ -88,6 +88,13 @@ RIGHTS: dict[str, Mapping[str, str]] = {
     "getKnowledge": BUILDERS,
     "searchKnowledge": BUILDERS,
     "listUnanswered": BUILDERS,
+    "getInsights": BUILDERS,
+    "exportInsights": BUILDERS,
+    "listWidgets": BUILDERS,
+    "createWidget": BUILDERS,
+    "getWidget": OWN_BOT_OR_OWNER,
+    "updateWidget": OWN_BOT,
+    "revokeWidget": OWN_BOT_OR_OWNER,
     "getStatus": BUILDERS,
 }
 # Tried where their own tests are: they take or give whole files.
@@ -129,6 +136,9 @@ def made_by_member(house: Installation, member: Browser, person: Person, owner: 
         "/api/threads/": thread,
         "/api/runs/": run,
         "/api/messages/": answer,
+        "/api/widgets/": member.post(
+            "/api/widgets", {"name": "Site", "origins": ["https://docs.test"], "bot_id": bot}
+        ).json["id"],
         "/api/sources/": member.post("/api/sources", {"kind": "website", "url": "https://docs.test/"}).json[
             "id"
         ],
@@ -147,6 +157,8 @@ def made_by_member(house: Installation, member: Browser, person: Person, owner: 
         "createSource": {"kind": "website", "url": "https://other.test/"},
         "updateSource": {"paused": True},
         "updateAllSources": {"paused": True},
+        "createWidget": {"name": "Another", "origins": ["https://other.test"]},
+        "updateWidget": {"name": "Renamed"},
     }
     return Things(ids, bodies)
 
@@ -156,7 +168,7 @@ def address(route: Route, things: Things) -> str:
     path = re.sub(
         r"<(\w+)>", lambda found: things.ids.get(found[1], things.ids.get(base, "none")), route.rule
     )
-    return path + ("?q=start" if route.name == "searchKnowledge" else "")
+    return path + {"searchKnowledge": "?q=start", "exportInsights": "?list=asked"}.get(route.name, "")
 
 
 def test_every_address_stands_in_the_table() -> None:

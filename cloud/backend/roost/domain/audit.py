@@ -28,6 +28,9 @@ class Action(StrEnum):
     SOURCE_ADDED = "source_added"
     SOURCE_CHANGED = "source_changed"
     SOURCE_DELETED = "source_deleted"
+    WIDGET_CREATED = "widget_created"
+    WIDGET_CHANGED = "widget_changed"
+    WIDGET_REVOKED = "widget_revoked"
     DECRYPTION_REFUSED = "decryption_refused"
     SIGN_IN_LINK_MADE = "sign_in_link_made"
     SECRET_KEY_EXCHANGED = "secret_key_exchanged"  # noqa: S105 - the name of an action

@@ -27,7 +27,6 @@ from roost.services.ports import BotAnswers
 from roost.services.runs import DoneEvent, ErrorEvent, RestartEvent, Runs, RunSubscription
 from roost.storage import chat as stored
 from roost.storage import runs as stored_runs
-from roost.storage.chat import UnansweredQuestion
 from roost.storage.database import Database
 from roost.storage.idempotency import Once, Replayed, find_reply, write_once
 from roost.storage.runs import NewQuestion, Posted
@@ -38,7 +37,7 @@ QUERY_LIMIT = 200
 EXPORT_BATCH = 200
 ASK_TIMEOUT_S = 180.0
 
-__all__ = ["Asked", "Chat", "CreatedThread", "Export", "Page", "Posted", "UnansweredQuestion"]
+__all__ = ["Asked", "Chat", "CreatedThread", "Export", "Page", "Posted"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,14 +229,6 @@ class Chat:
         if once is None:
             return asked
         return write_once(self._database, once, lambda _: asked)
-
-    def list_unanswered(self, *, cursor: str | None = None, limit: int = 50) -> Page[UnansweredQuestion]:
-        """Questions the documents could not answer, the newest first. For people who may build."""
-        before = check_id(cursor, field="cursor") if cursor else None
-        with self._database.read() as db:
-            found = stored.list_unanswered(db, before_id=before, limit=limit + 1)
-        items = tuple(found[:limit])
-        return Page(items, items[-1].id if len(found) > limit else None)
 
     def _replay(self, once: Once) -> None:
         """Raises Replayed, or InvalidInput for another body, before a question is stored a second time."""

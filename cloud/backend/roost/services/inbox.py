@@ -109,12 +109,9 @@ class Inbox:
             answered_at=now,
             person=entry.update.person or None,
         )
-        gap_id = self._ids.new()
         update_id = entry.update.update_id
         opened_at = now if opened else None
-        self._database.write(
-            lambda db: store.store_answer(db, exchange, update_id, payloads, opened_at, gap_id)
-        )
+        self._database.write(lambda db: store.store_answer(db, exchange, update_id, payloads, opened_at))
 
     def record_notice(self, bot_id: str, entry: InboxEntry, payloads: Sequence[str], *, opened: bool) -> None:
         """Stores a reply that is no answer, such as the help text."""

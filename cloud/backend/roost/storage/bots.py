@@ -191,6 +191,12 @@ class BotStore:
             ).all()
         return tuple(_bot(row) for row in rows)
 
+    def ids_of_owner(self, db: Connection, owner_id: str) -> tuple[str, ...]:
+        rows = db.execute(
+            text("SELECT bot_id FROM bot_configs WHERE owner_id = :owner_id"), {"owner_id": owner_id}
+        )
+        return tuple(str(row.bot_id) for row in rows)
+
     def count(self) -> int:
         with self.database.read() as db:
             return int(db.execute(text("SELECT count(*) FROM bot_configs")).scalar_one())

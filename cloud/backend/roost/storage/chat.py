@@ -26,6 +26,7 @@ from roost.domain.chat import (
     title_of,
 )
 from roost.errors import Conflict, Forbidden, InvalidInput, NotFound
+from roost.storage.questions import record_question
 from roost.storage.statements import text
 
 _SELECT_THREADS = (
@@ -294,8 +295,10 @@ def add_pending_answer(
 
 
 def finish_answer(db: Connection, message_id: str, answer: Answer, status: MessageStatus) -> None:
-    """Puts the answer into its pending message. A message that is finished already keeps what it has."""
-    db.execute(
+    """Puts the answer into its pending message, and notes what was asked. A message that is finished already
+    keeps what it has.
+    """
+    finished = db.execute(
         text(
             "UPDATE messages SET text = :text, citations = :citations, nearest = :nearest, status = :status,"
             " model = :model, refused = :refused, notice = :notice, tokens_used = :tokens_used,"
@@ -314,7 +317,9 @@ def finish_answer(db: Connection, message_id: str, answer: Answer, status: Messa
             "tokens_used": answer.tokens_used,
             "evidence": _evidence_json(answer.evidence),
         },
-    )
+    ).rowcount
+    if finished:
+        record_question(db, message_id, answer)
 
 
 def fail_answer(db: Connection, message_id: str, notice: str) -> None:
@@ -382,57 +387,6 @@ def set_feedback(db: Connection, message_id: str, thumb: str, reason: str | None
         ),
         {"id": message_id, "thumb": thumb, "reason": reason, "at": timestamp(at)},
     )
-
-
-def record_unanswered(
-    db: Connection,
-    gap_id: str,
-    question: str,
-    bot_id: str | None,
-    platform: str,
-    at: datetime,
-    *,
-    person: str | None = None,
-) -> None:
-    """Notes a question the documents could not answer. `person` is who asked it on a platform."""
-    db.execute(
-        text(
-            "INSERT INTO unanswered (id, question, bot_id, platform, person, created_at)"
-            " VALUES (:id, :question, :bot_id, :platform, :person, :at)"
-        ),
-        {
-            "id": gap_id,
-            "question": question,
-            "bot_id": bot_id,
-            "platform": platform,
-            "person": person,
-            "at": timestamp(at),
-        },
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class UnansweredQuestion:
-    id: str
-    question: str
-    bot_id: str | None
-    platform: str
-    created_at: datetime
-
-
-def list_unanswered(db: Connection, *, before_id: str | None, limit: int) -> list[UnansweredQuestion]:
-    """The newest first; ids are ordered by time."""
-    rows = db.execute(
-        text(
-            "SELECT id, question, bot_id, platform, created_at FROM unanswered"
-            " WHERE (:before IS NULL OR id < :before) ORDER BY id DESC LIMIT :limit"
-        ),
-        {"before": before_id, "limit": limit},
-    )
-    return [
-        UnansweredQuestion(row.id, row.question, row.bot_id, row.platform, parse_timestamp(row.created_at))
-        for row in rows
-    ]
 
 
 def _chat_thread_id(db: Connection, bot_id: str, chat_key: str) -> str | None:

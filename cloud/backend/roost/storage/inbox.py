@@ -167,23 +167,10 @@ def store_answer(
     update_id: int,
     payloads: Sequence[str],
     opened_at: datetime | None,
-    gap_id: str,
 ) -> None:
-    """The answer, its replies and its conversation; `gap_id` is for the note that the documents could not
-    answer.
-    """
+    """The answer, its replies and its conversation."""
     store_replies(db, exchange.bot_id, update_id, payloads, opened_at)
     chat.record_exchange(db, exchange)
-    if exchange.answer.shows_gap:
-        chat.record_unanswered(
-            db,
-            gap_id,
-            exchange.question,
-            exchange.bot_id,
-            exchange.platform,
-            exchange.answered_at,
-            person=exchange.person,
-        )
 
 
 def list_replies(db: Connection, bot_id: str, update_id: int) -> list[Reply]:

@@ -221,8 +221,9 @@ def mark_removed(db: Connection, person_id: str, at: datetime) -> None:
 
 
 def pass_bots_on(db: Connection, person_id: str, heir_id: str, at: datetime) -> Sequence[str]:
-    """Gives somebody's bots to another: their ids. An endpoint that the first one brought goes with them,
-    with its key and its model: nobody else may spend at it, and only an owner's endpoint may be private.
+    """Gives somebody's bots and widgets to another: the bots' ids. An endpoint that the first one brought
+    goes with them, with its key and its model: nobody else may spend at it, and only an owner's endpoint may
+    be private.
     """
     rows = db.execute(
         text(
@@ -233,6 +234,10 @@ def pass_bots_on(db: Connection, person_id: str, heir_id: str, at: datetime) -> 
         ),
         {"id": person_id, "heir": heir_id, "at": timestamp(at)},
     ).all()
+    db.execute(
+        text("UPDATE widgets SET owner_id = :heir, updated_at = :at WHERE owner_id = :id"),
+        {"id": person_id, "heir": heir_id, "at": timestamp(at)},
+    )
     return [str(row.bot_id) for row in rows]
 
 

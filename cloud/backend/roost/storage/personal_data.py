@@ -17,8 +17,6 @@ BATCH = 500
 _SAID_BEFORE = (
     """DELETE FROM messages WHERE id IN (SELECT id FROM messages
         WHERE created_at < :moment AND status <> 'pending' LIMIT :batch)""",
-    """DELETE FROM unanswered WHERE id IN (SELECT id FROM unanswered
-        WHERE created_at < :moment LIMIT :batch)""",
     """DELETE FROM threads WHERE id IN (SELECT t.id FROM threads t WHERE t.updated_at < :moment
         AND NOT EXISTS (SELECT 1 FROM messages m WHERE m.thread_id = t.id) LIMIT :batch)""",
     """DELETE FROM inbox WHERE (bot_id, update_id) IN (SELECT bot_id, update_id FROM inbox
@@ -47,14 +45,9 @@ def forget_person(db: Connection, person: str, bot_id: str | None, keep_update: 
         ),
         values,
     ).rowcount
-    for table in ("threads", "unanswered"):
-        db.execute(
-            text(
-                f"DELETE FROM {table} WHERE person = :person"  # noqa: S608 - fixed names
-                " AND (:bot_id IS NULL OR bot_id = :bot_id)"
-            ),
-            values,
-        )
+    db.execute(
+        text("DELETE FROM threads WHERE person = :person AND (:bot_id IS NULL OR bot_id = :bot_id)"), values
+    )
     updates = db.execute(
         text(
             "DELETE FROM inbox WHERE person = :person AND (:bot_id IS NULL OR bot_id = :bot_id)"
@@ -81,7 +74,7 @@ def forget_update(db: Connection, bot_id: str, update_id: int, at: datetime) -> 
 
 
 def forget_said_before(db: Connection, moment: datetime) -> int:
-    """Deletes up to BATCH of the messages, questions and finished updates from before `moment`.
+    """Deletes up to BATCH of the messages and finished updates from before `moment`.
 
     Returns how many; ask again until it is 0. Conversations of which nothing is left go as well.
     """

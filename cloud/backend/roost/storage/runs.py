@@ -105,8 +105,6 @@ def store_answer(
     if not finish_run(db, run.id, status, None, at):
         return None
     chat.finish_answer(db, run.answer_id, answer, status)
-    if answer.shows_gap:
-        chat.record_unanswered(db, run.answer_id, given.question, given.bot_id, "web", at)
     chat.touch_thread(db, run.thread_id, at)
     return chat.find_message(db, run.answer_id)
 

@@ -57,16 +57,22 @@ def admit(request: Request, route: Route | None, services: Services) -> Caller:
     if request.path not in PROBES:
         check_host(request, services.settings)
     in_api = request.path.startswith("/api/") or request.path == "/api"
-    access = route.access if route is not None else (Access.SIGNED_IN if in_api else Access.PUBLIC)
+    if route is not None:
+        access = route.access
+    elif request.path.startswith("/widget/"):
+        access = Access.WIDGET
+    else:
+        access = Access.SIGNED_IN if in_api else Access.PUBLIC
     if (
         (in_api and access is not Access.PUBLIC)
-        or access is Access.WEBHOOK
+        or access in (Access.WEBHOOK, Access.WIDGET)
         or (
             request.path.startswith("/auth/") and (request.method == "POST" or request.path in PROVIDER_PATHS)
         )
     ):
         check_ready(services)
-    if access is Access.WEBHOOK:
+    if access in (Access.WEBHOOK, Access.WIDGET):
+        # Not even looked at: a widget's pages are other sites', and a cookie of ours means nothing there.
         return ANONYMOUS
     bearer = _bearer(request)
     if (in_api and bearer is None) or request.method not in SAFE_METHODS:

@@ -13,6 +13,7 @@ from roost.web.requests import StrictRequest
 from roost.web.routes import ROUTES
 from roost.web.services import Services
 from roost.web.shared import Shared
+from roost.web.widget_cors import allow_pages_of_widgets
 
 
 class _Flask(Flask):
@@ -37,6 +38,7 @@ def create_app(services: Services) -> Flask:
         )
 
     serve_assets(app)
+    allow_pages_of_widgets(app, services)
 
     @app.before_request
     def _admit() -> None:

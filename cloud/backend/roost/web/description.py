@@ -20,10 +20,12 @@ from roost.web import (
     payload,
     payloads_bots,
     payloads_chat,
+    payloads_insights,
     payloads_knowledge,
     payloads_operations,
     payloads_people,
     payloads_session,
+    payloads_widgets,
 )
 from roost.web.calls import View
 from roost.web.routes import Access, Route
@@ -35,16 +37,18 @@ _MODULES = (
     payloads_bots,
     payloads_chat,
     payloads_knowledge,
+    payloads_insights,
+    payloads_widgets,
     payloads_operations,
 )
 # Payloads of events, which no operation refers to.
-_STREAMED = ("LiveLogLine", "RunSources", "RunDelta", "RunDone")
+_STREAMED = ("LiveLogLine", "RunSources", "RunDelta", "RunDone", "VisitorAnswer")
 _SECURITY: list[dict[str, list[Any]]] = [{"cookie": []}, {"apiKey": []}]
 _SCHEMES: dict[str, Any] = {
     "cookie": {"type": "apiKey", "in": "cookie", "name": "roost_session"},
     "apiKey": {"type": "http", "scheme": "bearer"},
 }
-_OPEN = (Access.PUBLIC, Access.PROBE, Access.DESCRIPTION, Access.WEBHOOK)
+_OPEN = (Access.PUBLIC, Access.PROBE, Access.DESCRIPTION, Access.WEBHOOK, Access.WIDGET)
 
 
 class _WriteHeader(BaseModel):

@@ -4,7 +4,7 @@ environment alone.
 
 from __future__ import annotations
 
-from ipaddress import ip_address
+from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -72,6 +72,35 @@ def peer_of(environ: Environ, settings: Settings) -> str:
     if settings.on_cloud_run and forwarded:
         return forwarded.rpartition(",")[2].strip()[:64]
     return str(environ.get("REMOTE_ADDR") or "")
+
+
+def visitor_of(environ: Environ, settings: Settings) -> str:
+    """Whom a question on somebody's site comes from, for counting: an IPv4 address, or the /64 network of an
+    IPv6 one, of which a household has a whole one.
+
+    What a proxy on this machine or in its private network has written down last is believed: visitors come
+    from elsewhere, and would else all be one.
+    """
+    peer = peer_of(environ, settings)
+    forwarded = str(environ.get("HTTP_X_FORWARDED_FOR", "")).rpartition(",")[2].strip()
+    if forwarded and (peer == "" or _is_near(peer)):
+        peer = forwarded
+    try:
+        address = ip_address(peer.strip("[]").partition("%")[0])
+    except ValueError:
+        return peer[:64]
+    if isinstance(address, IPv6Address):
+        if address.ipv4_mapped is not None:
+            return str(address.ipv4_mapped)
+        return str(ip_network((int(address) >> 64 << 64, 64)))
+    return str(address)
+
+
+def _is_near(peer: str) -> bool:
+    try:
+        return ip_address(peer.strip("[]").partition("%")[0]).is_private
+    except ValueError:
+        return False
 
 
 def is_loopback_name(host: str) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal, cast
 
-from roost.services.chat import UnansweredQuestion
+from roost.services.insights import UnansweredQuestion
 from roost.web import payloads_knowledge as payloads
 from roost.web.calls import Call
 from roost.web.payload import ListQuery
@@ -41,7 +41,7 @@ def search(call: Call, query: payloads.SearchQuery) -> payloads.PassageList:
 
 def unanswered(call: Call, query: ListQuery) -> payloads.UnansweredList:
     """Questions the documents could not answer, the latest first."""
-    found = call.services.chat.list_unanswered(cursor=query.cursor, limit=query.limit)
+    found = call.services.insights.list_unanswered(call.person, cursor=query.cursor, limit=query.limit)
     return payloads.UnansweredList(
         items=[_shown(each) for each in found.items], next_cursor=found.next_cursor
     )
@@ -52,6 +52,6 @@ def _shown(question: UnansweredQuestion) -> payloads.UnansweredQuestion:
         id=question.id,
         question=question.question,
         bot_id=question.bot_id,
-        platform=cast(Literal["web", "telegram", "discord"], question.platform),
+        platform=cast(Literal["web", "telegram", "discord", "widget"], question.platform),
         created_at=question.created_at,
     )

@@ -105,7 +105,7 @@ class UnansweredQuestion(Payload):
     id: str
     question: str
     bot_id: str | None
-    platform: Literal["web", "telegram", "discord"]
+    platform: Literal["web", "telegram", "discord", "widget"]
     created_at: Moment
 
 

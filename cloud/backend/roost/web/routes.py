@@ -11,13 +11,16 @@ from enum import StrEnum
 
 
 class Access(StrEnum):
-    """Who may use an address. WEBHOOK: platforms, who show it by what they send."""
+    """Who may use an address. WEBHOOK: platforms, who show it by what they send. WIDGET: pages of a widget's
+    sites, by its key.
+    """
 
     PUBLIC = "public"
     PROBE = "probe"
     DESCRIPTION = "description"
     METRICS = "metrics"
     WEBHOOK = "webhook"
+    WIDGET = "widget"
     SIGNED_IN = "signed_in"
     BUILD = "build"
     OWNER = "owner"
@@ -68,19 +71,22 @@ class Route:
         return self.name
 
 
-_SESSION, _PEOPLE, _BOTS, _LIVE, _CHAT, _KNOWLEDGE, _OPERATIONS = (
+_SESSION, _PEOPLE, _BOTS, _LIVE, _CHAT, _KNOWLEDGE, _WIDGETS, _OPERATIONS = (
     "Session",
     "People",
     "Bots",
     "Live",
     "Chat",
     "Knowledge",
+    "Widgets",
     "Operations",
 )
 _CONFIGS, _TALKS = Store.BOT_CONFIGS, Store.CONVERSATIONS
 _PUBLIC, _SIGNED_IN, _BUILD, _OWNER = Access.PUBLIC, Access.SIGNED_IN, Access.BUILD, Access.OWNER
 _STREAM = "text/event-stream"
 _HTML = "text/html"
+_CSV = "text/csv"
+_SCRIPT = "text/javascript"
 _ZIP = "application/zip"
 
 ROUTES = (
@@ -497,6 +503,90 @@ ROUTES = (
         "knowledge:unanswered",
         _BUILD,
         reply="UnansweredList",
+    ),
+    Route(
+        "GET",
+        "/api/insights",
+        "getInsights",
+        _KNOWLEDGE,
+        "insights:get",
+        _BUILD,
+        errors=(404,),
+        reply="Insights",
+    ),
+    Route(
+        "GET",
+        "/api/insights/export",
+        "exportInsights",
+        _KNOWLEDGE,
+        "insights:export",
+        _BUILD,
+        errors=(404,),
+        media=_CSV,
+    ),
+    Route("GET", "/api/widgets", "listWidgets", _WIDGETS, "widgets:index", _BUILD, reply="WidgetList"),
+    Route(
+        "POST",
+        "/api/widgets",
+        "createWidget",
+        _WIDGETS,
+        "widgets:create",
+        _BUILD,
+        _CONFIGS,
+        201,
+        reply="Widget",
+    ),
+    Route("GET", "/api/widgets/<id>", "getWidget", _WIDGETS, "widgets:get", _BUILD, reply="Widget"),
+    Route(
+        "PATCH",
+        "/api/widgets/<id>",
+        "updateWidget",
+        _WIDGETS,
+        "widgets:update",
+        _BUILD,
+        _CONFIGS,
+        reply="Widget",
+    ),
+    Route("DELETE", "/api/widgets/<id>", "revokeWidget", _WIDGETS, "widgets:revoke", _BUILD, _CONFIGS, 204),
+    Route(
+        "GET",
+        "/widget/v1/<key>/widget.js",
+        "getWidgetScript",
+        _WIDGETS,
+        "widget:script",
+        Access.WIDGET,
+        errors=(404, 503),
+        media=_SCRIPT,
+    ),
+    Route(
+        "GET",
+        "/widget/v1/<key>/look",
+        "getWidgetLook",
+        _WIDGETS,
+        "widget:look",
+        Access.WIDGET,
+        errors=(403, 404, 503),
+        reply="WidgetLook",
+    ),
+    Route(
+        "POST",
+        "/widget/v1/<key>/ask",
+        "askWidget",
+        _WIDGETS,
+        "widget:ask",
+        Access.WIDGET,
+        errors=(403, 404, 409, 429),
+        media=_STREAM,
+    ),
+    Route(
+        "POST",
+        "/widget/v1/<key>/feedback",
+        "judgeWidgetAnswer",
+        _WIDGETS,
+        "widget:judge",
+        Access.WIDGET,
+        status=204,
+        errors=(403, 404, 409, 429),
     ),
     Route(
         "GET",

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from roost.services.bot_registry import BotRegistry
     from roost.services.chat import Chat
     from roost.services.ingestion import Ingestion
+    from roost.services.insights import WorkspaceInsights
     from roost.services.key_rotation import KeyRotation
     from roost.services.live_events import LiveEvents
     from roost.services.local_key import LocalKey
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from roost.services.sources import Sources
     from roost.services.supervisor import Supervisor
     from roost.services.webhooks import Webhooks
+    from roost.services.widget_answers import WidgetAnswers
+    from roost.services.widgets import Widgets
     from roost.services.workspace_transfer import WorkspaceTransfer
     from roost.storage.database import Database
     from roost.storage.secrets import Cipher
@@ -62,6 +65,9 @@ class Services:
     supervisor: Supervisor
     webhooks: Webhooks
     chat: Chat
+    insights: WorkspaceInsights
+    widgets: Widgets
+    widget_answers: WidgetAnswers
     sources: Sources
     ingestion: Ingestion
     retriever: Retriever

@@ -93,6 +93,6 @@ export const unanswered = {
   title: 'Questions your docs don’t answer',
   none: 'None. Every question so far found something in your docs.',
   hint: 'Write a page for these, or add a source that covers them.',
-  where: { web: 'in the page', telegram: 'on Telegram', discord: 'on Discord' },
+  where: { web: 'in the page', telegram: 'on Telegram', discord: 'on Discord', widget: 'on a site' },
   more: 'Show more',
 };
