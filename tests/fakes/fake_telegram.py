@@ -54,6 +54,7 @@ class FakeBot:
     messages: dict[tuple[int, int], Json] = field(default_factory=dict)
     sends: list[Json] = field(default_factory=list)
     edits: list[Json] = field(default_factory=list)
+    drafts: list[Json] = field(default_factory=list)
     actions: list[Json] = field(default_factory=list)
     calls: deque[Json] = field(default_factory=lambda: deque(maxlen=20_000))
     commands: list[Json] = field(default_factory=list)
@@ -151,6 +152,7 @@ class TelegramApi:
         self.latencies: dict[str, float] = {}
         self.reply_latencies: dict[str, float] = {}
         self.down = False
+        self.knows_drafts = False
         self.app = web.Application()
         self.app.router.add_route("*", "/bot{token}/{method}", self._handle_api)
         self.app.router.add_post("/control/{operation}", self._handle_control)
@@ -237,13 +239,13 @@ class TelegramApi:
                 return self._send_message(bot, fields)
             case "editmessagetext":
                 return self._edit_message(bot, fields)
+            case "sendmessagedraft" if self.knows_drafts:
+                return _take_draft(bot, fields)
             case "sendchataction":
                 bot.actions.append({"chat_id": int(fields["chat_id"]), "action": fields["action"]})
                 return True
             case "deletemessage":
-                if bot.messages.pop((int(fields["chat_id"]), int(fields["message_id"])), None) is None:
-                    raise ApiError(400, "Bad Request: message to delete not found")
-                return True
+                return _delete_message(bot, fields)
             case "editmessagereplymarkup":
                 return self._edit_markup(bot, fields)
             case "answercallbackquery":
@@ -478,6 +480,10 @@ class TelegramApi:
             case "down":
                 self.down = bool(given["down"])
                 return _json({})
+            case "drafts":
+                # Bot API servers before 9.5 have none for most bots.
+                self.knows_drafts = bool(given["known"])
+                return _json({})
             case "fault":
                 self.faults.append(Fault(**given))
                 return _json({})
@@ -539,6 +545,7 @@ class TelegramApi:
                         "pending": list(bot.updates),
                         "sends": bot.sends,
                         "edits": bot.edits,
+                        "drafts": bot.drafts,
                         "actions": bot.actions,
                         "commands": bot.commands,
                         "webhook": bot.webhook,
@@ -680,6 +687,22 @@ async def start_server(port: int) -> tuple[web.AppRunner, int]:
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", port, backlog=1024).start()
     return runner, int(runner.addresses[0][1])
+
+
+def _delete_message(bot: FakeBot, fields: Json) -> bool:
+    if bot.messages.pop((int(fields["chat_id"]), int(fields["message_id"])), None) is None:
+        raise ApiError(400, "Bad Request: message to delete not found")
+    return True
+
+
+def _take_draft(bot: FakeBot, fields: Json) -> bool:
+    if int(fields["chat_id"]) < 0:
+        raise ApiError(400, "Bad Request: chat not found")
+    if not int(fields.get("draft_id") or 0):
+        raise ApiError(400, "Bad Request: TEXTDRAFT_ID_INVALID")
+    chat_id, draft_id = int(fields["chat_id"]), int(fields["draft_id"])
+    bot.drafts.append({"chat_id": chat_id, "draft_id": draft_id, "text": fields["text"], "at": time.time()})
+    return True
 
 
 async def _fields(request: web.Request) -> Json:

@@ -21,6 +21,7 @@ from roost.telegrambot import wording
 from roost.telegrambot.addressing import Request, read_request, with_quoted
 from roost.telegrambot.client import TelegramClient, translate
 from roost.telegrambot.delivery import Delivery
+from roost.telegrambot.drafts import Drafts
 from roost.telegrambot.formatting import answer_parts, parts, with_buttons
 from roost.telegrambot.growing_message import GrowingMessage
 from roost.telegrambot.pacing import ChatPacing
@@ -56,6 +57,7 @@ class Chats:
         self._inbox = services.inbox
         self._delivery = delivery
         self._pacing = pacing
+        self._drafts = Drafts(client, monotonic_s)
         self._monotonic_s = monotonic_s
         self._closed = closed
         self._spawn = spawn
@@ -163,6 +165,7 @@ class Chats:
             self._inbox,
             self._delivery,
             self._pacing,
+            self._drafts,
             self._monotonic_s,
             lambda: self._under_way[place.chat_id],
         )

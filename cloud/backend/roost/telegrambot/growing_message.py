@@ -1,4 +1,6 @@
-"""An answer shown while it is written: one message, edited about once a second."""
+"""An answer shown while it is written: as a draft where Telegram has them, else as one message that is edited
+about once a second.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +15,7 @@ from roost.services.inbox import Inbox
 from roost.storage.inbox import InboxEntry
 from roost.telegrambot.client import TelegramClient, not_sent
 from roost.telegrambot.delivery import NO_PREVIEW, Delivery
+from roost.telegrambot.drafts import EVERY_S, SHOWN_AGAIN_AFTER_S, Drafts
 from roost.telegrambot.formatting import to_plain
 from roost.telegrambot.pacing import ChatPacing
 from roost.telegrambot.place import Place
@@ -42,6 +45,7 @@ class GrowingMessage:
         inbox: Inbox,
         delivery: Delivery,
         pacing: ChatPacing,
+        drafts: Drafts,
         monotonic_s: Callable[[], float],
         under_way: Callable[[], int],
     ) -> None:
@@ -52,8 +56,10 @@ class GrowingMessage:
         self._inbox = inbox
         self._delivery = delivery
         self._pacing = pacing
+        self._drafts = drafts
         self._monotonic_s = monotonic_s
         self._shown = ""
+        self._shown_at_s = 0.0
         self._gave_up = False
         self.entry = entry
         """The update with what is known of the message by now."""
@@ -67,7 +73,12 @@ class GrowingMessage:
 
     def _next_look_s(self, text: str, began_s: float) -> float | None:
         """Seconds until there is something to show; None when only the next event can tell."""
-        if self._gave_up or not text.strip() or text == self._shown:
+        if self._gave_up or not text.strip():
+            return None
+        if self._as_draft():
+            pause_s = SHOWN_AGAIN_AFTER_S if text == self._shown else EVERY_S
+            return max(0.0, self._shown_at_s + pause_s - self._monotonic_s(), self._drafts.wait_s())
+        if text == self._shown:
             return None
         since_s = self._monotonic_s() - began_s
         enough = len(text) >= ENOUGH_TEXT
@@ -77,12 +88,21 @@ class GrowingMessage:
             return None if self._place.chat_id < 0 else LOCKED_LOOK_S
         return next_s
 
+    def _as_draft(self) -> bool:
+        """A message that an earlier start began is finished as it was begun."""
+        return self._drafts.possible(self._place) and not self.entry.stream_opened
+
     async def _show(self, text: str, citations: tuple[Citation, ...]) -> None:
+        shown = to_plain(text, citations).strip()[:SHOWN_LIMIT].rstrip() + " …"
+        if self._as_draft():
+            self._shown_at_s = self._monotonic_s()
+            if await self._drafts.show(self._place, self.entry.update.update_id, shown):
+                self._shown = text
+            return
         if not self._pacing.spare(self._place.chat_id, self._under_way()):
             # Others have written into the group while this was waited for.
             return
         self._shown = text
-        shown = to_plain(text, citations).strip()[:SHOWN_LIMIT].rstrip() + " …"
         self._pacing.wrote(self._place.chat_id)
         try:
             if self.entry.stream_message_id is None:
