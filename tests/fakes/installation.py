@@ -168,15 +168,15 @@ class NoIndex:
     def remove_source(self, source_id: str) -> None:
         return
 
-
-class Installation:
-    """`app` is the web application; `sign_in(role)` gives a browser of a fresh person with that role."""
-
     def crawl_ended(self) -> None:
         return
 
     def embedding(self) -> dict[str, EmbeddingProgress]:
         return {}
+
+
+class Installation:
+    """`app` is the web application; `sign_in(role)` gives a browser of a fresh person with that role."""
 
     def __init__(self, folder: Path, environ: Mapping[str, str] | None = None) -> None:
         self.folder = folder

@@ -456,6 +456,11 @@ export interface SourceChange {
   paused?: boolean;
 }
 
+/** What is to hold for every source */
+export interface AllSourcesChange {
+  paused: boolean;
+}
+
 export type PageStatus = 'ok' | 'failed' | 'gone';
 
 export interface Page {
@@ -745,9 +750,4 @@ export interface InstallationStatus {
   /** Who writes answers; null: passages are quoted */
   model: string | null;
   sqlite_version: string;
-}
-
-/** What is to hold for every source */
-export interface AllSourcesChange {
-  paused: boolean;
 }
