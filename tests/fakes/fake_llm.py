@@ -31,6 +31,7 @@ FAULTS = (
     "silent",  # an empty body
     "html",  # 200 with a web page
     "hang_at_end",  # the whole answer, then the connection stays open
+    "hang_up_at_end",  # the whole answer, then the connection is closed without a word
     "cut",  # two words, then the connection is cut
     "error_event",  # an error inside the stream
     "tool_calls",  # no text, only a call of a tool
@@ -71,6 +72,7 @@ class FakeLlm:
         self.released = threading.Event()
         self.released.set()
         self.arrived = threading.Semaphore(0)
+        self.hung_up = threading.Semaphore(0)
         self.connections = 0
         self.closing = threading.Event()
         self._server = _Server(("127.0.0.1", self.port), _Handler)
@@ -182,6 +184,9 @@ class _Handler(BaseHTTPRequestHandler):
             fake.closing.wait(60)
             return
         self._end(fake)
+        if fake.fault == "hang_up_at_end":
+            self._hang_up()
+            fake.hung_up.release()
 
     def _faulty(self, fake: FakeLlm) -> None:
         if fake.fault == "error_event":

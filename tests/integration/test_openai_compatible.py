@@ -4,6 +4,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from roost.clock import SystemClock
 from roost.errors import RemoteError, RemoteRejected, RemoteUnreachable
 from roost.llm.openai_compatible import OpenAICompatible
 from roost.llm.patience import Limits
+from roost.llm.patient_transport import CONNECTIONS, KEPT_ALIVE
 from roost.services.ports import Endpoint, PromptMessage, WritingEnded, WrittenText
 from tests.fakes.fake_llm import FakeLlm
 
@@ -33,6 +35,13 @@ def llm() -> Iterator[FakeLlm]:
 @pytest.fixture
 def writer() -> Iterator[OpenAICompatible]:
     writer = OpenAICompatible(SystemClock(), QUICK)
+    yield writer
+    writer.close()
+
+
+@pytest.fixture
+def patient() -> Iterator[OpenAICompatible]:
+    writer = OpenAICompatible(SystemClock(), Limits())
     yield writer
     writer.close()
 
@@ -163,6 +172,43 @@ def test_a_connection_serves_many_answers(writer: OpenAICompatible, llm: FakeLlm
     for _ in range(5):
         assert written(writer, llm)[0] == "Press start [1]."
     assert llm.connections == 1
+
+
+def test_a_connection_that_the_endpoint_has_closed_is_not_used_again(
+    patient: OpenAICompatible, llm: FakeLlm
+) -> None:
+    llm.fault = "hang_up_at_end"
+    for _ in range(3):
+        assert written(patient, llm)[0] == "Press start [1]."
+        assert llm.hung_up.acquire(timeout=20)
+    assert (llm.connections, len(llm.received)) == (3, 3)
+
+
+def test_what_fails_leaves_room_for_more_answers_than_there_may_be_connections(
+    patient: OpenAICompatible, llm: FakeLlm
+) -> None:
+    for fault in ("refuse", "cut", "500", "html", "error_event", "tool_calls"):
+        llm.fault = fault
+        for _ in range(CONNECTIONS // 5):
+            with pytest.raises(RemoteError):
+                written(patient, llm)
+    llm.fault = None
+    assert written(patient, llm)[0] == "Press start [1]."
+
+
+def test_answers_at_once_have_connections_of_their_own_and_few_are_kept(
+    patient: OpenAICompatible, llm: FakeLlm
+) -> None:
+    crowd = KEPT_ALIVE + 5
+    for connections in (crowd, crowd + 5):
+        llm.hold()
+        with ThreadPoolExecutor(crowd) as people:
+            answers = [people.submit(written, patient, llm) for _ in range(crowd)]
+            for _ in range(crowd):
+                assert llm.arrived.acquire(timeout=20)
+            llm.release()
+            assert {answer.result()[0] for answer in answers} == {"Press start [1]."}
+        assert llm.connections == connections
 
 
 def test_a_whole_answer_counts_though_the_endpoint_never_closes(

@@ -10,7 +10,9 @@ short slices and asks the request's patience in between. Imported only when an a
 from __future__ import annotations
 
 import ssl
-from collections.abc import Iterable, Iterator
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
@@ -43,53 +45,113 @@ def waiting_with(patience: Patience) -> Iterator[None]:
 class PatientTransport(httpx2.BaseTransport):
     """HTTP/1.1 with kept-alive connections, no proxy, certificates checked. With a `guard` only the addresses
     it gives are dialled.
+
+    The connections are kept here, not by httpcore2's pool: that one asks every idle socket whether it is
+    still open, twice a request and under a lock that all answers share.
     """
 
     def __init__(self, guard: AddressGuard | None) -> None:
-        self._pool = httpcore2.ConnectionPool(
-            ssl_context=httpx2.create_ssl_context(trust_env=False),
-            max_connections=CONNECTIONS,
-            max_keepalive_connections=KEPT_ALIVE,
-            keepalive_expiry=KEPT_ALIVE_S,
-            network_backend=_PatientBackend(guard),
-        )
+        self._tls = httpx2.create_ssl_context(trust_env=False)
+        self._backend = _PatientBackend(guard)
+        self._room = threading.BoundedSemaphore(CONNECTIONS)
+        self._gate = threading.Lock()
+        self._idle: deque[httpcore2.HTTPConnection] = deque()
+        self._closed = False
 
     def handle_request(self, request: httpx2.Request) -> httpx2.Response:
         """Raises httpcore2's errors as they are."""
-        response = self._pool.handle_request(
-            httpcore2.Request(
-                method=request.method,
-                url=httpcore2.URL(
-                    scheme=request.url.raw_scheme,
-                    host=request.url.raw_host,
-                    port=request.url.port,
-                    target=request.url.raw_path,
-                ),
-                headers=request.headers.raw,
-                content=request.stream,
-                extensions=request.extensions,
-            )
+        url = httpcore2.URL(
+            scheme=request.url.raw_scheme,
+            host=request.url.raw_host,
+            port=request.url.port,
+            target=request.url.raw_path,
         )
+        asked = httpcore2.Request(
+            method=request.method,
+            url=url,
+            headers=request.headers.raw,
+            content=request.stream,
+            extensions=request.extensions,
+        )
+        if not self._room.acquire(timeout=request.extensions["timeout"]["pool"]):
+            raise httpcore2.PoolTimeout
+        try:
+            connection = self._take(url.origin)
+            try:
+                response = connection.handle_request(asked)
+            except BaseException:
+                connection.close()
+                raise
+        except BaseException:
+            self._room.release()
+            raise
         return httpx2.Response(
             status_code=response.status,
             headers=response.headers,
-            stream=_Body(response),
+            stream=_Body(response, lambda: self._give_back(connection)),
             extensions=response.extensions,
         )
 
     def close(self) -> None:
-        self._pool.close()
+        """Closes what is idle; a connection in use closes when its answer has been read."""
+        with self._gate:
+            self._closed = True
+            idle, self._idle = self._idle, deque()
+        for connection in idle:
+            connection.close()
+
+    def _take(self, origin: httpcore2.Origin) -> httpcore2.HTTPConnection:
+        """The one used last, if it is still open: the others may grow old."""
+        while True:
+            with self._gate:
+                if not self._idle:
+                    break
+                connection = self._idle.pop()
+            if connection.can_handle_request(origin) and not connection.has_expired():
+                return connection
+            connection.close()
+        return httpcore2.HTTPConnection(
+            origin,
+            ssl_context=self._tls,
+            keepalive_expiry=KEPT_ALIVE_S,
+            network_backend=self._backend,
+        )
+
+    def _give_back(self, connection: httpcore2.HTTPConnection) -> None:
+        surplus: httpcore2.HTTPConnection | None = connection
+        with self._gate:
+            if connection.is_idle() and not self._closed:
+                self._idle.append(connection)
+                oldest = self._idle[0]
+                if len(self._idle) <= KEPT_ALIVE and not (oldest is not connection and oldest.has_expired()):
+                    surplus = None
+                else:
+                    surplus = self._idle.popleft()
+        if surplus is not None:
+            surplus.close()
+        self._room.release()
 
 
 class _Body(httpx2.SyncByteStream):
-    def __init__(self, response: httpcore2.Response) -> None:
+    def __init__(self, response: httpcore2.Response, closed: Callable[[], None]) -> None:
         self._response = response
+        self._closed: Callable[[], None] | None = closed
 
     def __iter__(self) -> Iterator[bytes]:
-        yield from self._response.iter_stream()
+        try:
+            yield from self._response.iter_stream()
+        except BaseException:
+            # The client closes what it has read, not what broke off.
+            self.close()
+            raise
 
     def close(self) -> None:
-        self._response.close()
+        closed, self._closed = self._closed, None
+        try:
+            self._response.close()
+        finally:
+            if closed is not None:
+                closed()
 
 
 class _PatientBackend(httpcore2.SyncBackend):
