@@ -35,8 +35,12 @@ class Place:
     """A bucket that the process uses and the test looks into."""
 
     def __init__(self, environ: dict[str, str], store: ObjectStore) -> None:
-        self.environ = {**environ, "SECRET_KEY": KEY}
+        self.environ = {**environ, "SECRET_KEY": KEY, "LEASE_TTL_S": "4"}
         self.store = store
+
+    def copies(self) -> list[str]:
+        """The whole copies at the bucket's root."""
+        return [item.name for item in self.store.list().items if "/" not in item.name]
 
 
 @pytest.fixture
@@ -57,7 +61,16 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
 
 
 def on(gcs: FakeGcs) -> dict[str, str]:
-    return {"GCS_BUCKET_NAME": "roost", "STORAGE_EMULATOR_HOST": gcs.url, "SECRET_KEY": KEY}
+    return {
+        "GCS_BUCKET_NAME": "roost",
+        "STORAGE_EMULATOR_HOST": gcs.url,
+        "SECRET_KEY": KEY,
+        "LEASE_TTL_S": "4",
+    }
+
+
+def copies(gcs: FakeGcs) -> list[str]:
+    return [name for name in gcs.names() if "/" not in name]
 
 
 def new_thread(roost: RoostProcess) -> str:
@@ -102,7 +115,7 @@ def test_after_the_loss_of_the_disk_bots_and_conversations_are_back(place: Place
         kept = new_thread(here.roost)
         assert here.roost.terminate() == 0
         assert "Backing up data to GCS" in here.roost.printed
-        assert [item.name for item in place.store.list().items] == ["bot_configs.db", "conversations.db"]
+        assert place.copies() == ["bot_configs.db", "conversations.db"]
 
         shutil.rmtree(data_dir)
         here.roost.output.clear()
@@ -143,7 +156,7 @@ def test_a_stalled_bucket_does_not_hold_up_the_stop(gcs: FakeGcs, tmp_path: Path
     data_dir = tmp_path / "data"
     with RoostProcess(data_dir, on(gcs)) as roost:
         roost.start()
-        wait_for(lambda: len(gcs.names()) == 2, "the first copies are there")
+        wait_for(lambda: len(copies(gcs)) == 2, "the first copies are there")
         kept = new_thread(roost)
         gcs.stall()
         began_s = time.monotonic()
@@ -162,7 +175,7 @@ def test_whatever_hangs_the_stop_ends_before_it_is_ended(gcs: FakeGcs, tmp_path:
     data_dir = tmp_path / "data"
     with ExitStack() as held, world(data_dir, on(gcs)) as here:
         here.start_with_bot()
-        wait_for(lambda: len(gcs.names()) == 2, "the first copies are there")
+        wait_for(lambda: len(copies(gcs)) == 2, "the first copies are there")
         here.telegram.hold("sendmessage")
         here.telegram.hold("getupdates")
         here.telegram.text(TOKEN, 5000, QUESTION)
@@ -240,7 +253,7 @@ def test_bad_credentials_are_named_and_waited_for(
         service_account(credentials, f"{gcs.url}/token")
         roost.wait_until_ready(40)
         assert roost.terminate() == 0
-    assert gcs.names() == ["bot_configs.db", "conversations.db"]
+    assert copies(gcs) == ["bot_configs.db", "conversations.db"]
 
 
 def test_a_bucket_that_appears_late_is_taken_up_without_a_restart(gcs: FakeGcs, tmp_path: Path) -> None:
@@ -267,20 +280,24 @@ def test_a_folder_on_a_disk_that_is_mounted_late_is_taken_up_without_a_restart(t
     assert (folder / "conversations.db").exists()
 
 
-def test_files_of_this_disk_are_served_while_the_bucket_is_away(gcs: FakeGcs, tmp_path: Path) -> None:
+def test_files_of_this_disk_are_shown_while_the_bucket_is_away(gcs: FakeGcs, tmp_path: Path) -> None:
+    """Fault 24: the bucket is down at the start. What is here can be read, nothing can be written."""
     with RoostProcess(tmp_path / "data", on(gcs)) as roost:
         roost.start()
         kept = new_thread(roost)
-        assert roost.terminate() == 0
-        gcs.forbidden = True
-        roost.start()
-        assert threads(roost) == {kept}
-        later = new_thread(roost)
-        gcs.forbidden = False
-        assert roost.terminate() == 0
-        shutil.rmtree(tmp_path / "data")
-        roost.start()
-        assert threads(roost) == {kept, later}
+        with roost.client() as client:
+            assert roost.terminate() == 0
+            gcs.forbidden = True
+            roost.launch()
+            wait_for_reason(roost, "Storage Object Admin")
+            wait_for(lambda: client.get("/api/threads").status_code == 200, "what is here is shown")
+            assert [thread["id"] for thread in client.get("/api/threads").json()["items"]] == [kept]
+            refused = client.post("/api/threads", json={})
+            assert (refused.status_code, refused.json()["error"]["code"]) == (503, "standby")
+            assert "Retry-After" in refused.headers
+            gcs.forbidden = False
+            roost.wait_until_ready(40)
+            assert client.post("/api/threads", json={}).status_code == 201
         assert roost.terminate() == 0
 
 
@@ -350,11 +367,39 @@ def test_killed_in_the_middle_of_a_restore_the_next_start_makes_it(gcs: FakeGcs,
     assert not list(data_dir.glob("*.conflict-*"))
 
 
+def forget_the_log(place: Place) -> None:
+    """As an older Roost leaves a bucket."""
+    for item in place.store.list("v1/").items:
+        place.store.delete(item.name)
+
+
+def test_a_bucket_with_plain_copies_alone_is_taken_over(place: Place, tmp_path: Path) -> None:
+    """Fault 40."""
+    with RoostProcess(tmp_path / "data", place.environ) as roost:
+        roost.start()
+        kept = new_thread(roost)
+        assert roost.terminate() == 0
+        forget_the_log(place)
+        shutil.rmtree(tmp_path / "data")
+        roost.start()
+        later = new_thread(roost)
+        assert threads(roost) == {kept, later}
+        assert roost.terminate() == 0
+        # From then on it has a log, and that is believed.
+        shutil.rmtree(tmp_path / "data")
+        for name in place.copies():
+            place.store.delete(name)
+        roost.start()
+        assert threads(roost) == {kept, later}
+        assert roost.terminate() == 0
+
+
 def test_a_database_of_a_newer_roost_is_refused_and_left_alone(place: Place, tmp_path: Path) -> None:
     with RoostProcess(tmp_path / "data", place.environ) as roost:
         roost.start()
         assert roost.terminate() == 0
         shutil.rmtree(tmp_path / "data")
+        forget_the_log(place)
         newer = tmp_path / "newer.db"
         newer.write_bytes(place.store.get("bot_configs.db"))
         with closing(sqlite3.connect(newer)) as db:
@@ -367,32 +412,32 @@ def test_a_database_of_a_newer_roost_is_refused_and_left_alone(place: Place, tmp
         assert place.store.stat("bot_configs.db").generation == generation
 
 
-def test_two_disks_on_one_bucket_overwrite_nothing(place: Place, tmp_path: Path) -> None:
+def test_what_was_changed_on_two_disks_is_set_aside_and_shown_until_dismissed(
+    place: Place, tmp_path: Path
+) -> None:
     with (
         RoostProcess(tmp_path / "one", place.environ) as one,
         RoostProcess(tmp_path / "two", place.environ) as two,
     ):
         one.start()
-        wait_for(lambda: len(place.store.list().items) == 2, "the first copies are there")
+        of_one = new_thread(one)
+        assert one.terminate() == 0
         two.start()
         of_two = new_thread(two)
         assert two.terminate() == 0
-        generation = place.store.stat("conversations.db").generation
-        of_one = new_thread(one)
-        assert one.terminate() == 0
-        assert "Nothing is overwritten" in one.printed
-        assert place.store.stat("conversations.db").generation == generation
+        with closing(sqlite3.connect(tmp_path / "one" / "conversations.db")) as db:
+            db.execute("UPDATE threads SET title = 'By hand'")
+            db.commit()
         one.start()
-        assert threads(one) == {of_two}
+        assert threads(one) == {of_one, of_two}
         (aside,) = (tmp_path / "one").glob("conversations.db.conflict-*Z")
         with closing(sqlite3.connect(aside)) as db:
-            assert db.execute("SELECT count(*) FROM threads WHERE id = ?", (of_one,)).fetchone() == (1,)
+            assert db.execute("SELECT id, title FROM threads").fetchall() == [(of_one, "By hand")]
         with one.client() as client:
             shown = client.get("/api/status").json()["replication"]
             assert shown["bucket"] == place.store.place
-            assert shown["last_backup_at"] is not None
-            assert aside.name in [conflict["id"] for conflict in shown["conflicts"]]
-            assert "roost_backups_total" in client.get("/metrics").text
+            assert [conflict["id"] for conflict in shown["conflicts"]] == [aside.name]
+            assert "roost_replication_lag_seconds" in client.get("/metrics").text
             for conflict in shown["conflicts"]:
                 client.post(f"/api/backup/conflicts/{conflict['id']}/dismiss").raise_for_status()
             assert client.get("/api/status").json()["replication"]["conflicts"] == []
@@ -433,16 +478,19 @@ def test_an_emptied_bucket_is_filled_again_once_a_person_says_so(place: Place, t
         roost.wait_until_ready(40)
         assert threads(roost) == {kept}
 
-        wait_for(lambda: len(place.store.list().items) == 2, "the first copies are there")
+        wait_for(lambda: len(place.copies()) == 2, "the first copies are there")
         empty(place)
-        assert "has everything" in adopt(place, data_dir), "also while it runs"
-        assert len(place.store.list().items) == 2
+        # Also while it runs, and whether it has noticed by itself by then or not.
+        assert "from this disk" in adopt(place, data_dir)
+        wait_for(lambda: len(place.copies()) == 2, "the copies are there again")
+        roost.wait_until_ready(40)
+        assert threads(roost) == {kept}
         assert not (data_dir / "adopt-bucket").exists()
         assert roost.terminate() == 0
 
         empty(place)
         assert "has everything" in adopt(place, data_dir), "also where none runs"
-        assert len(place.store.list().items) == 2
+        assert len(place.copies()) == 2
         assert not (data_dir / "adopt-bucket").exists()
         roost.start()
         assert threads(roost) == {kept}

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, text
 from roost.clock import SystemClock
 from roost.replication.object_store import ObjectStore
 from roost.replication.plain_copies import PlainCopies
-from roost.replication.restore import Restore, Restored
+from roost.replication.restore import Restore
 from roost.storage.copies import copy_database
 from roost.storage.database import Database
 
@@ -20,7 +20,9 @@ NAMES = ("conversations", "bot_configs")
 
 
 class BucketHouse:
-    """One installation on one disk. `start` is a start of it, `stop` an orderly end, `die` a kill -9."""
+    """One installation on one disk whose bucket has no log: the whole copies alone. `start` is a start of it,
+    `stop` an orderly end.
+    """
 
     def __init__(self, data_dir: Path, store: ObjectStore) -> None:
         self.data_dir = data_dir
@@ -28,16 +30,19 @@ class BucketHouse:
         self.stopping = threading.Event()
         self.databases: dict[str, Database] = {}
         self.copies: PlainCopies | None = None
+        self.owns = True
         data_dir.mkdir(exist_ok=True)
 
-    def restore(self) -> Restored:
-        return Restore(self.store, self.data_dir, SystemClock(), self.stopping).run()
+    def restore(self) -> None:
+        Restore(self.store, self.data_dir, SystemClock(), self.stopping).run()
 
-    def start(self, every_s: float = 3600) -> None:
-        restored = self.restore()
+    def start(self, every_s: float = 3600, epoch: int = 1) -> None:
+        self.restore()
         self.open()
-        self.copies = PlainCopies(self.store, self.data_dir, self.databases, SystemClock(), every_s)
-        self.copies.start(restored)
+        self.copies = PlainCopies(
+            self.store, self.data_dir, self.databases, SystemClock(), epoch, lambda: self.owns, every_s
+        )
+        self.copies.start()
 
     def open(self) -> None:
         self.databases = {name: Database(self.data_dir / f"{name}.db", name) for name in NAMES}
@@ -52,10 +57,9 @@ class BucketHouse:
     def stop(self) -> bool:
         """Whether the bucket has everything."""
         copies = self.running
-        copies.begin_stop()
+        copies.stop()
         self.close()
-        copies.finish()
-        return copies.standing().trouble is None
+        return copies.back_up()
 
     @property
     def running(self) -> PlainCopies:

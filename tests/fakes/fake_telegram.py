@@ -66,6 +66,7 @@ class FakeBot:
     press_answers: list[Json] = field(default_factory=list)
     writes: dict[int, list[float]] = field(default_factory=dict)
     floods: int = 0
+    conflicts: int = 0
     webhook: str = ""
     webhook_secret: str = ""
     webhook_allowed: list[str] = field(default_factory=list)
@@ -312,6 +313,7 @@ class TelegramApi:
             raise ApiError(409, WEBHOOK_CONFLICT)
         if bot.poll is not None and not bot.poll.done():
             bot.poll.set_result(None)
+            bot.conflicts += 1
         mine: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         bot.poll = mine
         offset = int(fields.get("offset") or 0)
@@ -553,6 +555,7 @@ class TelegramApi:
                         "brought": bot.brought,
                         "press_answers": bot.press_answers,
                         "floods": bot.floods,
+                        "conflicts": bot.conflicts,
                         "polling": bot.poll is not None,
                         "calls": [
                             {"method": call["method"], "at": call["at"], "fields": call["fields"]}

@@ -9,7 +9,8 @@ import random
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from flask import Flask
@@ -30,7 +31,7 @@ from roost.knowledge.fetcher import SafeFetcher
 from roost.knowledge.indexer import KnowledgeIndexer
 from roost.knowledge.manual_pages import ManualCrawler
 from roost.knowledge.retriever import FusedRetriever
-from roost.lifecycle import Plan, Step
+from roost.lifecycle import Plan, Step, once, take_side_by_side
 from roost.llm.openai_compatible import OpenAICompatible
 from roost.loop_thread import LoopThread
 from roost.services.alert_watch import AlertWatch, Condition
@@ -46,6 +47,7 @@ from roost.services.bot_services import BotServices
 from roost.services.chat import Chat
 from roost.services.chat_feedback import ChatFeedback
 from roost.services.daily_chores import Chore, DailyChores
+from roost.services.follow_ups import FollowUps
 from roost.services.gateway_inbox import GatewayInbox
 from roost.services.inbox import Inbox
 from roost.services.ingestion import Ingestion
@@ -87,15 +89,21 @@ if TYPE_CHECKING:
 log = logging.getLogger("roost")
 
 LOOP_DEAD_AFTER_S = 15.0
+PAUSED = "Paused: the bucket cannot be reached. It goes on by itself."
 
 
 def compose(
-    settings: Settings, readiness: Readiness, local_secret: str, stopping: threading.Event | None = None
+    settings: Settings,
+    readiness: Readiness,
+    local_secret: str,
+    stopping: threading.Event | None = None,
+    restart: Callable[[], None] | None = None,
 ) -> tuple[Flask, Plan]:
     """The application, and the plan by which everything behind it starts and stops.
 
     `local_secret` speaks for the local owner, in place of an API key, for as long as this process lives. A
-    restore ends early once `stopping` is set.
+    restore ends early once `stopping` is set. `restart` has a server begin anew; without it this is no
+    server, and does not wait for a bucket that another one uses.
     """
     clock = SystemClock()
     ids = SystemIds(clock)
@@ -105,7 +113,7 @@ def compose(
         for name in ("bot_configs", "conversations", "knowledge")
     )
     databases = {"conversations": conversations, "bot_configs": bot_configs}
-    bucket = _bucket(settings, databases, clock, stopping or threading.Event())
+    bucket = _bucket(settings, databases, readiness, clock, ids, stopping or threading.Event())
     secret_key = settings.secret_key or load_or_create_secret_key(settings.data_dir)
     cipher = Cipher(secret_key, settings.secret_key_previous or load_previous_secret_key(settings.data_dir))
     live_events = LiveEvents()
@@ -193,6 +201,7 @@ def compose(
     answer_settings = RegisteredBots(bot_store)
     runs = Runs(conversations, answerer, answer_settings, clock)
     chat = Chat(conversations, runs, answer_settings, clock, ids)
+    follow_ups = FollowUps(conversations, retriever, answer_settings)
     widget_answers = WidgetAnswers(conversations, answerer, answer_settings, clock, ids)
     loop = LoopThread(clock)
 
@@ -228,6 +237,7 @@ def compose(
             supervisor=supervisor,
             webhooks=Webhooks(supervisor, clock),
             chat=chat,
+            follow_ups=follow_ups,
             insights=WorkspaceInsights(conversations, knowledge, bot_store, clock),
             widgets=Widgets(bot_store, audit, clock, ids),
             widget_answers=widget_answers,
@@ -237,7 +247,7 @@ def compose(
             index_state=indexer.state,
             ambiguous_sends=lambda: inbox.ambiguous_sends_total,
             sqlite_version=sqlite_version(),
-            backups=bucket.copies if bucket else None,
+            backups=bucket,
         )
     )
 
@@ -245,18 +255,44 @@ def compose(
         owner = sign_in.local_owner()
         sources.seed({url: SourceKind(kind) for kind, url in settings.knowledge_sources}, owner.id)
 
+    def start_bots() -> None:
+        if bucket is not None:
+            bucket.require()
+        supervisor.start(loop.start())
+
+    # Of whoever holds the lease, where there is a bucket: given up with it, or at the stop.
+    duties = tuple(
+        once(step)
+        for step in (
+            Step("telling open streams", lambda: _tell_streams(live_events, runs, widget_answers), 0.5),
+            Step("bots", supervisor.stop, 3.0),
+            Step("answers", lambda: _stop_answers(runs), 2.5),
+            Step("crawls", ingestion.stop, 1.5),
+            Step("the index", indexer.stop, 1.5),
+            Step("alerts", alert_watch.stop, 1.5),
+            Step("the day's chores", chores.stop, 1.0),
+        )
+    )
+    replication = _replication_steps(
+        bucket,
+        pause=lambda: supervisor.pause(PAUSED),
+        resume=start_bots,
+        end=lambda: take_side_by_side(duties, clock),
+        restart=restart,
+    )
     plan = Plan(
         before_ready=(
-            *([Step("restoring from the bucket", bucket.restore, offline=True)] if bucket else []),
+            # A cache of this machine alone: what only reads can be answered while another one writes.
+            Step("opening knowledge.db", knowledge.open, offline=True),
+            *replication.taking_over,
             Step("opening conversations.db", conversations.open, offline=True),
             Step("opening bot_configs.db", bot_configs.open, offline=True),
-            Step("opening knowledge.db", knowledge.open, offline=True),
+            *replication.shipping,
             Step("telling where data is kept", lambda: _tell_where_data_is(settings)),
             Step("the first owner and sources", begin_workspace, offline=True),
             Step("roles by the settings", people.follow_settings, offline=True),
-            # First: a stop in the middle of a start must bring to safety what bots have acknowledged.
-            *([Step("backing up", bucket.start)] if bucket else []),
-            Step("starting bots", lambda: supervisor.start(loop.start())),
+            *replication.watching,
+            Step("starting bots", start_bots),
             Step("resuming answers", lambda: _resume_answers(runs)),
         ),
         after_ready=(
@@ -267,22 +303,17 @@ def compose(
             Step("the day's chores", chores.start),
         ),
         at_once=(
-            Step("telling open streams", lambda: _tell_streams(live_events, runs, widget_answers), 0.5),
-            Step("bots", supervisor.stop, 3.0),
-            *([Step("backing up", bucket.copies.begin_stop, 3.0)] if bucket else []),
-            Step("answers", lambda: _stop_answers(runs), 2.5),
-            Step("crawls", ingestion.stop, 1.5),
-            Step("the index", indexer.stop, 1.5),
-            Step("alerts", alert_watch.stop, 1.5),
-            Step("the day's chores", chores.stop, 1.0),
+            *duties,
+            *replication.flushing,
         ),
         at_last=(
             # 4.5 s together at most: `web.server.STOP_WITHIN_S` less what draining takes.
             Step("the model's connections", writer.close, 0.2),
             Step("the loop", lambda: loop.stop(0.3), 0.4),
-            Step("closing conversations.db", conversations.close, 1.0),
-            Step("closing bot_configs.db", bot_configs.close, 0.5),
-            *([Step("the last backup", bucket.copies.finish, 2.0)] if bucket else []),
+            *replication.ending,
+            Step("closing conversations.db", conversations.close, 0.8),
+            Step("closing bot_configs.db", bot_configs.close, 0.4),
+            *replication.copying,
             Step("closing knowledge.db", knowledge.close, 0.3),
         ),
         for_crawling=(
@@ -294,14 +325,63 @@ def compose(
 
 
 def _bucket(
-    settings: Settings, databases: Mapping[str, Database], clock: SystemClock, stopping: threading.Event
+    settings: Settings,
+    databases: Mapping[str, Database],
+    readiness: Readiness,
+    clock: SystemClock,
+    ids: SystemIds,
+    stopping: threading.Event,
 ) -> Bucket | None:
     """None without a bucket: then nothing of what speaks to one is imported."""
     if settings.gcs_bucket_name is None and settings.bucket_dir is None:
         return None
     from roost.replication.bucket import Bucket
 
-    return Bucket(settings, databases, clock, stopping)
+    return Bucket(settings, databases, readiness, clock, ids, stopping)
+
+
+@dataclass(frozen=True, slots=True)
+class _ReplicationSteps:
+    """What a bucket adds to the plan; nothing without one."""
+
+    taking_over: tuple[Step, ...] = ()
+    shipping: tuple[Step, ...] = ()
+    watching: tuple[Step, ...] = ()
+    flushing: tuple[Step, ...] = ()
+    ending: tuple[Step, ...] = ()
+    copying: tuple[Step, ...] = ()
+
+
+def _replication_steps(
+    bucket: Bucket | None,
+    *,
+    pause: Callable[[], None],
+    resume: Callable[[], None],
+    end: Callable[[], None],
+    restart: Callable[[], None] | None,
+) -> _ReplicationSteps:
+    """`restart` is None where nothing is served: a command neither waits for a bucket nor watches it."""
+    if bucket is None:
+        return _ReplicationSteps()
+    from roost.replication.tenure import Duties
+
+    duties = None if restart is None else Duties(pause, resume, end, restart)
+    watching: tuple[Step, ...] = ()
+    if duties is not None:
+        watching = (Step("watching the lease", lambda: bucket.watch(duties)),)
+    return _ReplicationSteps(
+        taking_over=(
+            Step(
+                "restoring from the bucket", lambda: bucket.take_over(wait=duties is not None), offline=True
+            ),
+        ),
+        # Before anything is written that nobody would ship.
+        shipping=(Step("shipping", bucket.begin, offline=True),),
+        watching=watching,
+        flushing=(Step("shipping", bucket.begin_stop, 3.0),),
+        ending=(Step("ending the log", bucket.finish, 2.2),),
+        copying=(Step("the last backup", bucket.copy_at_last, 0.6),),
+    )
 
 
 def _alert_channels(settings: Settings, guard: AddressGuard, bots: OwnersBots) -> list[AlertChannel]:
@@ -326,9 +406,8 @@ def _conditions(bucket: Bucket | None) -> list[Condition]:
     """What is asked now and then whether it is well."""
     if bucket is None:
         return []
-    copies = bucket.copies
     return [
-        Condition(BACKUP, lambda: backup_trouble(copies), "The copies in the bucket are up to date again.")
+        Condition(BACKUP, lambda: backup_trouble(bucket), "The copies in the bucket are up to date again.")
     ]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from roost.clock import Clock
 from roost.errors import RoostError
@@ -46,6 +46,29 @@ class Plan:
 
 
 NOTHING = Plan((), (), (), ())
+
+
+def once(step: Step) -> Step:
+    """The same step, taken the first time only; whoever comes second waits for the first."""
+    taking = threading.Lock()
+    taken = threading.Event()
+
+    def run() -> None:
+        with taking:
+            if not taken.is_set():
+                taken.set()
+                step.run()
+
+    return replace(step, run=run)
+
+
+def take_side_by_side(steps: Sequence[Step], clock: Clock) -> None:
+    """Takes steps of a stop at once, and waits for each no longer than its budget."""
+    began_s = clock.monotonic_s()
+    for step, thread in [(step, _in_background(step)) for step in steps]:
+        thread.join(max(0.0, step.budget_s - (clock.monotonic_s() - began_s)))
+        if thread.is_alive():
+            log.warning("Stop: %s took longer than %.0f s; going on without it", step.name, step.budget_s)
 
 
 class Lifecycle:
@@ -133,11 +156,7 @@ class Lifecycle:
     def _stop(self) -> None:
         began_s = self._clock.monotonic_s()
         self._starter.join(DRAIN_BUDGET_S)
-        running = [(step, _in_background(step)) for step in self._plan.at_once]
-        for step, thread in running:
-            thread.join(max(0.0, step.budget_s - (self._clock.monotonic_s() - began_s)))
-            if thread.is_alive():
-                log.warning("Stop: %s took longer than %.0f s; going on without it", step.name, step.budget_s)
+        take_side_by_side(self._plan.at_once, self._clock)
         self._drained.wait(max(0.0, DRAIN_BUDGET_S - (self._clock.monotonic_s() - began_s)))
         for step in self._plan.at_last:
             thread = _in_background(step)

@@ -7,7 +7,9 @@ thread.
 from __future__ import annotations
 
 import logging
+import os
 import resource
+import signal
 import sys
 import threading
 from collections.abc import Callable, Iterable
@@ -20,7 +22,7 @@ from roost.log import configure
 from roost.services.local_key import new_local_secret
 from roost.services.readiness import Readiness, State
 from roost.settings import Settings, read_environment
-from roost.storage.data_folder import DataFolder
+from roost.storage.data_folder import YIELDED, DataFolder
 from roost.storage.server_file import ServerAddress, remove_server_file, write_server_file
 from roost.web.front import Front
 from roost.web.server import Server
@@ -40,6 +42,8 @@ def serve() -> int:
         folder = DataFolder(settings.data_dir)
         folder.take()
         folder.inspect()
+        # Whoever starts a server wants this one to run, whatever became of the one before.
+        (settings.data_dir / YIELDED).unlink(missing_ok=True)
     except RoostError as error:
         sys.stderr.write(f"roost: {error.message}\n")
         return 1
@@ -110,9 +114,16 @@ class WebProcess:
     def _build(self) -> Plan:
         from roost.bootstrap import compose
 
-        application, plan = compose(self._settings, self._readiness, self._address.secret, self._stopping)
+        application, plan = compose(
+            self._settings, self._readiness, self._address.secret, self._stopping, restart_worker
+        )
         self._front.attach(application)
         return plan
+
+
+def restart_worker() -> None:
+    """Ends this worker as a stop would; the server then begins another one on the same port and folder."""
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _raise_open_files_limit() -> None:

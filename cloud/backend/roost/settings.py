@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from roost import __version__
 from roost.errors import SettingsError
 
 REPOSITORY = Path(__file__).resolve().parents[3]
@@ -45,6 +46,20 @@ def _positive(value: str) -> int:
     if number <= 0:
         raise ValueError("a whole number above 0 is needed")
     return number
+
+
+def _lease_seconds(value: str) -> int:
+    seconds = int(value)
+    if not 3 <= seconds <= 600:
+        raise ValueError("3 to 600 seconds are possible")
+    return seconds
+
+
+def _interval(value: str) -> float:
+    seconds = float(value)
+    if not 0.05 <= seconds <= 60:
+        raise ValueError("0.05 to 60 seconds are possible")
+    return seconds
 
 
 def _url(value: str) -> str:
@@ -134,6 +149,13 @@ KEYS = (
     ),
     Key("STORAGE_EMULATOR_HOST", _url, None, "Another address for Cloud Storage, for tests."),
     Key("BUCKET_DIR", _path, None, "A folder in the bucket's place, for a machine without a bucket."),
+    Key(
+        "LEASE_TTL_S",
+        _lease_seconds,
+        30,
+        "Seconds after which a silent Roost is replaced by another one on the same bucket.",
+    ),
+    Key("SHIP_INTERVAL_S", _interval, 1.0, "Seconds between two shipments of new writes to the bucket."),
     Key("MODEL_DIR", Path, REPOSITORY / "build" / "minilm", "The folder of the embedding model."),
     Key("FRONTEND_DIR", Path, REPOSITORY / "frontend" / "dist", "The folder of the built web page."),
     Key(
@@ -239,6 +261,8 @@ class Settings:
     google_application_credentials: Path | None
     storage_emulator_host: str | None
     bucket_dir: Path | None
+    lease_ttl_s: int
+    ship_interval_s: float
     model_dir: Path
     frontend_dir: Path
     secret_key: str | None
@@ -272,6 +296,11 @@ class Settings:
     @property
     def on_cloud_run(self) -> bool:
         return self.k_service is not None
+
+    @property
+    def revision(self) -> str:
+        """What tells a newer deployment from a second container of the same."""
+        return self.k_revision or __version__
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> Settings:

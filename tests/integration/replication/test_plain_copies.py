@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from roost.errors import PreconditionFailed
 from roost.replication.gcs import GcsStore
 from roost.replication.markers import read_marker
-from roost.storage.adoption import adoption_requested, request_adoption
-from tests.fakes.bucket_house import BucketHouse, notes_in_object, somebody_elses_copy
+from tests.fakes.bucket_house import BucketHouse, notes_in, notes_in_object, somebody_elses_copy
 from tests.fakes.fake_gcs import FakeGcs, Fault
 
 
@@ -95,7 +95,7 @@ def test_an_answer_that_was_lost_after_the_upload_is_told_from_somebody_elses(
     house.note("two")
     assert house.running.back_up()
     assert notes_in_object(house.store, "conversations.db", tmp_path / "x") == ["one", "two"]
-    assert house.running.standing().trouble is None
+    assert house.running.trouble is None
     house.stop()
 
 
@@ -108,7 +108,6 @@ def test_killed_between_the_upload_and_its_answer_the_copy_is_known_as_ours(
     # Every attempt to learn the outcome fails: the state a kill would leave.
     gcs.fail("put", Fault(drop=True))
     gcs.fail("put", *[Fault(reset=True)] * 40)
-    gcs.fail("stat", *[Fault(reset=True)] * 40)
     assert not house.running.back_up()
     marker = read_marker(house.data_dir, "conversations")
     assert marker is not None
@@ -145,44 +144,64 @@ def test_the_same_process_goes_on_after_an_unknown_outcome(
     house.stop()
 
 
-def test_a_stale_copy_overwrites_nothing(house: BucketHouse, gcs: FakeGcs, tmp_path: Path) -> None:
+def test_a_copy_of_whoever_was_replaced_overwrites_nothing(
+    house: BucketHouse, gcs: FakeGcs, tmp_path: Path
+) -> None:
+    """Fault 19: the copy of a later epoch stays."""
     house.start()
     house.running.back_up()
     newer = somebody_elses_copy(tmp_path / "theirs", "conversations", "theirs")
-    gcs.place("conversations.db", newer)
+    gcs.place("conversations.db", newer, {"epoch": "2", "sha256": "0" * 64})
     house.note("stale")
+    house.note("a bot", "bot_configs")
     assert not house.running.back_up()
-    standing = house.running.standing()
-    assert "Nothing is overwritten" in (standing.trouble or "")
-    assert standing.failures_total == 1
-    assert gcs.content("conversations.db") == newer
+    assert "Another Roost uses this bucket" in (house.running.trouble or "")
+    assert house.running.failures_total == 1
     assert not house.stop()
     assert gcs.content("conversations.db") == newer
+    # What keeps one from being copied does not cost the other.
+    assert notes_in_object(house.store, "bot_configs.db", tmp_path / "x") == ["a bot"]
 
 
-def test_what_keeps_one_database_from_being_shipped_does_not_cost_the_other(
+def test_a_copy_that_was_being_made_when_another_took_over_gives_up(
+    house: BucketHouse, gcs: FakeGcs, tmp_path: Path
+) -> None:
+    """Fault 19: the object is at another generation than it was looked up at."""
+    house.start()
+    house.running.back_up()
+    house.note("stale")
+    newer = somebody_elses_copy(tmp_path / "theirs", "conversations", "theirs")
+    looked = house.store.stat("conversations.db")
+    gcs.place("conversations.db", newer, {"epoch": "2", "sha256": "0" * 64})
+    with pytest.raises(PreconditionFailed):
+        house.store.put("conversations.db", b"stale", if_generation_match=looked.generation)
+    house.owns = False
+    assert not house.running.back_up()
+    assert gcs.content("conversations.db") == newer
+    house.stop()
+
+
+def test_what_somebody_else_put_there_is_kept_before_it_is_replaced(
     house: BucketHouse, gcs: FakeGcs, tmp_path: Path
 ) -> None:
     house.start()
     house.running.back_up()
-    theirs = somebody_elses_copy(tmp_path / "theirs", "conversations", "theirs")
-    gcs.place("conversations.db", theirs)
+    gcs.place("conversations.db", somebody_elses_copy(tmp_path / "theirs", "conversations", "theirs"))
     house.note("ours")
-    house.note("a bot", "bot_configs")
-    assert not house.stop()
-    assert "conversations.db" in (house.running.standing().trouble or "")
-    assert gcs.content("conversations.db") == theirs
-    assert notes_in_object(house.store, "bot_configs.db", tmp_path / "x") == ["a bot"]
+    assert house.running.back_up()
+    assert notes_in_object(house.store, "conversations.db", tmp_path / "x") == ["ours"]
+    (kept,) = house.conflict_files()
+    assert notes_in(house.data_dir / kept) == ["theirs"]
+    house.stop()
 
 
-def test_a_bucket_emptied_while_running_is_not_filled(house: BucketHouse, gcs: FakeGcs) -> None:
+def test_a_copy_that_was_deleted_is_made_again(house: BucketHouse, gcs: FakeGcs, tmp_path: Path) -> None:
     house.start()
     house.running.back_up()
-    gcs.buckets["roost"].clear()
+    gcs.buckets["roost"].pop("conversations.db")
     house.note("more")
-    assert not house.running.back_up()
-    assert "emptied or exchanged" in (house.running.standing().trouble or "")
-    assert gcs.names() == []
+    assert house.running.back_up()
+    assert notes_in_object(house.store, "conversations.db", tmp_path / "x") == ["more"]
     house.stop()
 
 
@@ -192,10 +211,10 @@ def test_trouble_is_over_once_a_copy_succeeds(house: BucketHouse, gcs: FakeGcs) 
     gcs.forbidden = True
     house.note("waiting")
     assert not house.running.back_up()
-    assert "Storage Object Admin" in (house.running.standing().trouble or "")
+    assert "Storage Object Admin" in (house.running.trouble or "")
     gcs.forbidden = False
     assert house.running.back_up()
-    assert house.running.standing().trouble is None
+    assert house.running.trouble is None
     house.stop()
 
 
@@ -231,51 +250,4 @@ def test_a_stalled_bucket_fails_in_seconds(house: BucketHouse, gcs: FakeGcs) -> 
     assert time.monotonic() - began_s < 8
     assert house.notes() == ["stuck"]
     gcs.flow()
-    house.stop()
-
-
-def test_a_bucket_emptied_while_running_is_filled_once_a_person_says_so(
-    house: BucketHouse, gcs: FakeGcs, tmp_path: Path
-) -> None:
-    house.start()
-    house.note("kept")
-    house.running.back_up()
-    gcs.buckets["roost"].clear()
-    assert not house.running.back_up_now()
-    assert house.running.standing().emptied
-    assert gcs.names() == []
-    request_adoption(house.data_dir)
-    assert house.running.back_up_now(adopt=True)
-    assert not house.running.standing().emptied
-    assert not adoption_requested(house.data_dir)
-    assert gcs.names() == ["bot_configs.db", "conversations.db"]
-    assert notes_in_object(house.store, "conversations.db", tmp_path / "x") == ["kept"]
-    house.stop()
-
-
-def test_nobody_elses_copy_is_adopted_away(house: BucketHouse, gcs: FakeGcs, tmp_path: Path) -> None:
-    house.start()
-    house.running.back_up()
-    newer = somebody_elses_copy(tmp_path / "theirs", "conversations", "theirs")
-    gcs.place("conversations.db", newer)
-    assert not house.running.back_up_now(adopt=True)
-    assert "Nothing is overwritten" in (house.running.standing().trouble or "")
-    assert gcs.content("conversations.db") == newer
-    house.stop()
-
-
-def test_the_same_copy_under_another_generation_is_written_onto(
-    house: BucketHouse, gcs: FakeGcs, tmp_path: Path
-) -> None:
-    house.start()
-    house.note("before")
-    assert house.stop()
-    stored = house.store.stat("conversations.db")
-    house.store.put("conversations.db", gcs.content("conversations.db"), metadata=stored.metadata)
-    gcs.forbidden = True
-    house.start()
-    house.note("after")
-    gcs.forbidden = False
-    assert house.running.back_up()
-    assert notes_in_object(house.store, "conversations.db", tmp_path / "x") == ["before", "after"]
     house.stop()

@@ -126,13 +126,13 @@ def test_where_both_changed_the_local_file_is_set_aside_and_shown_until_dismisse
     assert house.notes() == ["common", "there"]
     (aside,) = house.conflict_files()
     assert notes_in(house.data_dir / aside) == ["common", "here"]
-    (shown,) = house.running.standing().conflicts
+    (shown,) = conflicts(house.data_dir)
     assert (shown.id, shown.database) == (aside, "conversations")
     house.stop()
     house.start()
-    assert len(house.running.standing().conflicts) == 1
-    house.running.dismiss(shown.id)
-    assert house.running.standing().conflicts == ()
+    assert len(conflicts(house.data_dir)) == 1
+    dismiss(house.data_dir, shown.id)
+    assert conflicts(house.data_dir) == ()
     assert (house.data_dir / aside).exists()
     house.stop()
 
@@ -376,48 +376,6 @@ def test_without_local_files_an_unreachable_bucket_is_waited_for(
     cloud_house.start()
     assert cloud_house.notes() == ["safe"]
     cloud_house.stop()
-
-
-def test_local_files_that_know_the_bucket_are_served_and_shipped_once_it_is_back(
-    cloud_house: BucketHouse, gcs: FakeGcs, tmp_path: Path
-) -> None:
-    cloud_house.start()
-    cloud_house.stop()
-    gcs.forbidden = True
-    cloud_house.start(every_s=0.05)
-    cloud_house.note("meanwhile")
-    assert "Storage Object Admin" in (cloud_house.running.standing().trouble or "")
-    gcs.forbidden = False
-    assert cloud_house.stop()
-    assert notes_in_object(cloud_house.store, "conversations.db", tmp_path / "x") == ["meanwhile"]
-
-
-def test_a_bucket_that_moved_on_unseen_is_not_overwritten_once_it_is_back(
-    cloud_house: BucketHouse, gcs: FakeGcs, tmp_path: Path
-) -> None:
-    cloud_house.start()
-    cloud_house.stop()
-    gcs.forbidden = True
-    cloud_house.start()
-    cloud_house.note("here")
-    newer = somebody_elses_copy(tmp_path / "theirs", "conversations", "theirs")
-    generation = gcs.place("conversations.db", newer)
-    gcs.forbidden = False
-    assert not cloud_house.stop()
-    assert "another Roost uses this bucket" in (cloud_house.running.standing().trouble or "")
-    assert gcs.generation("conversations.db") == generation
-    cloud_house.start()
-    assert cloud_house.notes() == ["theirs"]
-    assert len(cloud_house.conflict_files()) == 1
-    cloud_house.stop()
-
-
-def test_files_of_another_bucket_are_not_served_for_this_one(cloud_house: BucketHouse, gcs: FakeGcs) -> None:
-    cloud_house.start()
-    cloud_house.stop()
-    gcs.forbidden = True
-    with closing(GcsStore("other", None, gcs.url)) as store, pytest.raises(Unavailable):
-        BucketHouse(cloud_house.data_dir, store).restore()
 
 
 def test_a_stop_ends_a_restore_and_the_next_start_makes_it(house: BucketHouse) -> None:

@@ -28,9 +28,8 @@ def back_up(command: Command) -> None:
 def _back_up(command: Command) -> None:
     with command.connect() as roost:
         done = roost.post("/api/backup", {"adopt": command.options.adopt})
-    command.terminal.show(
-        done, lambda: command.terminal.say(f"{done['bucket']} has everything as of {done['last_backup_at']}.")
-    )
+    sentence = done["trouble"] or f"{done['bucket']} has everything as of {done['last_backup_at']}."
+    command.terminal.show(done, lambda: command.terminal.say(sentence))
 
 
 def _adopt_here(command: Command) -> None:

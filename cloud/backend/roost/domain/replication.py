@@ -23,9 +23,9 @@ class PageState:
 class Marker:
     """What a local file has last had in common with the bucket.
 
-    `generation` is the object's, 0 when the bucket was found empty; `sha256` that of a copy of the file as it
-    was then. `pending_sha256` is the copy whose upload was begun and not seen to end. `epoch` belongs to the
-    log of continuous shipping, and is None without it.
+    `generation` is the plain copy's, 0 when the bucket was found empty; `sha256` that of a copy of the file
+    as it was then. `pending_sha256` is the copy whose upload was begun and not seen to end. `epoch` is the
+    last in which this file was written, None before the first; `pending_epoch` one that may have begun.
     """
 
     place: str
@@ -33,6 +33,7 @@ class Marker:
     sha256: str | None
     pending_sha256: str | None = None
     epoch: int | None = None
+    pending_epoch: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,9 +96,49 @@ def choose(
     return Choice.RESTORE
 
 
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How the log stands before a new epoch: the last that was written, by the data folder `owner`, and what
+    the database held at its end.
+    """
+
+    epoch: int
+    owner: str
+    head: PageState
+
+
+def choose_by_log(
+    place: str,
+    folder: str,
+    *,
+    exists: bool,
+    marker: Marker | None,
+    ended: Ended,
+    state: Callable[[], PageState],
+    left_at: Callable[[int], PageState | None],
+) -> Choice:
+    """KEEP, RESTORE or SET_ASIDE for a file of the data folder `folder`, where the bucket has a log.
+
+    `state` tells what the file holds, `left_at` what the log held when the epoch after the given one began,
+    None when that is not known any more; both are asked only where they decide.
+    """
+    if not exists:
+        return Choice.RESTORE
+    known = marker if marker is not None and marker.place == place else None
+    if known is not None and known.epoch == ended.epoch and ended.owner == folder:
+        # Nobody has written since this folder did: its file has everything, and may be ahead.
+        return Choice.KEEP
+    held = state()
+    if held == ended.head:
+        return Choice.KEEP
+    if known is not None and known.epoch is not None and held == left_at(known.epoch):
+        return Choice.RESTORE
+    return Choice.SET_ASIDE
+
+
 def _without_object(place: str, *, exists: bool, marker: Marker | None, bucket_empty: bool) -> Choice:
     if marker is not None:
-        never_shipped = marker.place == place and marker.generation == 0
+        never_shipped = marker.place == place and marker.generation == 0 and marker.epoch is None
         if never_shipped and exists:
             return Choice.KEEP
         if not never_shipped or marker.pending_sha256 is not None:
@@ -118,9 +159,26 @@ class SetAside:
 
 
 @dataclass(frozen=True, slots=True)
+class LogStanding:
+    """How the log in the bucket is doing. `lag_s` is the age of the oldest write that is not in the bucket
+    yet, 0 when there is none; `bytes_waiting` what of it waits to be sent.
+    """
+
+    epoch: int
+    seq: int
+    lag_s: float
+    bytes_waiting: int
+    last_shipped_at: datetime | None
+    segments_total: int
+    bytes_total: int
+    failures_total: int
+
+
+@dataclass(frozen=True, slots=True)
 class BackupStanding:
-    """How the copies in the bucket are doing. `trouble` says, for people, why the last attempt failed;
-    `emptied`: because what was there is gone, and only a person may go on, by adopting the bucket.
+    """How the bucket is doing. `trouble` says, for people, why the last attempt failed; `emptied`: because
+    what was there is gone, and only a person may go on, by adopting the bucket. `holder` is who may write,
+    as far as it is known here; `log` is None while this process may not.
     """
 
     bucket: str
@@ -130,3 +188,6 @@ class BackupStanding:
     backups_total: int
     failures_total: int
     emptied: bool = False
+    holder: str | None = None
+    log: LogStanding | None = None
+    cost_per_month_usd: float | None = None

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -45,7 +45,8 @@ class Holder:
 @dataclass(frozen=True, slots=True)
 class LeaseDocument:
     """`nonce` is new each time the lease is taken, so that one's own write is known again when its answer was
-    lost. `final_seq` is what a released lease says about the end of its epoch's log.
+    lost. `schemas` has the schema number of each database as the holder writes it. `final_seq` is what a
+    released lease says about the end of its epoch's log.
     """
 
     epoch: int
@@ -53,6 +54,7 @@ class LeaseDocument:
     holder: Holder
     ttl_s: float
     at: datetime
+    schemas: Mapping[str, int] = field(default_factory=dict)
     released: bool = False
     final_seq: int | None = None
 
@@ -64,6 +66,7 @@ class LeaseDocument:
             "holder": holder,
             "ttl_s": self.ttl_s,
             "at": timestamp(self.at),
+            "schemas": dict(self.schemas),
             "state": "released" if self.released else "held",
             "final_seq": self.final_seq,
         }
@@ -87,6 +90,7 @@ def parse_lease(content: bytes) -> LeaseDocument | None:
             ),
             ttl_s=float(stored["ttl_s"]),
             at=parse_timestamp(stored["at"]),
+            schemas={str(name): int(schema) for name, schema in stored["schemas"].items()},
             released=stored["state"] == "released",
             final_seq=None if final_seq is None else int(final_seq),
         )
@@ -145,18 +149,15 @@ class Patience:
         return max(0.0, self._since_s + ttl_s + GRACE_S - now_s)
 
 
-def take(
-    store: ObjectStore, clock: Clock, sighting: Sighting, epoch: int, nonce: str, me: Holder, ttl_s: float
-) -> HeldLease | None:
-    """The lease, when nobody else took it first. `epoch` is above every one before."""
-    document = LeaseDocument(epoch, nonce, me, ttl_s, clock.now())
+def take(store: ObjectStore, clock: Clock, sighting: Sighting, document: LeaseDocument) -> HeldLease | None:
+    """The lease, when nobody else took it first. The document's epoch is above every one before."""
     began_s = clock.monotonic_s()
     try:
         generation = store.put(LEASE, document.to_bytes(), if_generation_match=sighting.generation).generation
     except (PreconditionFailed, BucketUnreachable):
         # Perhaps our own attempt, whose answer was lost.
         found = look(store)
-        if found.document is None or found.document.nonce != nonce:
+        if found.document is None or found.document.nonce != document.nonce:
             return None
         generation = found.generation
     return HeldLease(store, clock, document, generation, began_s)
@@ -179,6 +180,10 @@ class HeldLease:
     @property
     def epoch(self) -> int:
         return self._document.epoch
+
+    @property
+    def holder(self) -> Holder:
+        return self._document.holder
 
     @property
     def ttl_s(self) -> float:

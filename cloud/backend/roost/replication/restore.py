@@ -1,4 +1,5 @@
-"""Before anything opens the databases: which copies are newer, and bringing those of the bucket here.
+"""A bucket without a log, such as one of an older Roost: which of the whole copies are newer, and bringing
+those of the bucket here before anything opens the databases.
 
 Both databases are decided, fetched and checked before either is touched.
 """
@@ -13,9 +14,6 @@ from pathlib import Path
 from roost.clock import Clock
 from roost.domain.replication import Choice, Marker, Remote, choose
 from roost.errors import (
-    BucketForbidden,
-    BucketMissing,
-    BucketUnreachable,
     ObjectMissing,
     RemoteError,
     SchemaTooNew,
@@ -23,23 +21,15 @@ from roost.errors import (
     Unavailable,
 )
 from roost.replication.download import download
-from roost.replication.layout import DATABASES, SHA256, plain_copy
+from roost.replication.layout import DATABASES, EPOCHS, LEASE, SHA256, WANT, plain_copy
 from roost.replication.markers import read_marker, sync_file, sync_folder, write_marker
 from roost.replication.object_store import ObjectStat, ObjectStore
 from roost.replication.set_aside import conflict_path, is_set_aside
 from roost.storage.adoption import adoption_done, adoption_requested
 from roost.storage.copies import check_copy, copy_database, settle, sha256_of
+from roost.storage.database import Database
 
 log = logging.getLogger("roost.replication")
-
-
-@dataclass(frozen=True, slots=True)
-class Restored:
-    """`trouble` is None when the bucket was read. Else the local files are served as they are, and nothing
-    may be written to the bucket before it has been.
-    """
-
-    trouble: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,25 +51,33 @@ class Restore:
         self._clock = clock
         self._stopping = stopping
 
-    def run(self) -> Restored:
-        """Raises Unavailable, with the cause and the remedy, while Roost cannot start: the bucket cannot be
-        read and there is nothing here to serve, or what it holds must not be used. Nothing was changed then,
-        and trying again, for ever, is right.
+    def check(self) -> None:
+        """Changes nothing. Raises Unavailable, with the cause and the remedy, when this bucket must not be
+        used with this disk.
         """
-        self._tidy()
         try:
-            return self._run()
+            self._refuse(self._look())
+        except RemoteError as error:
+            raise Unavailable(error.message, code=error.code, retry_after_s=5) from error
         finally:
             self._tidy()
 
-    def _run(self) -> Restored:
+    def run(self) -> None:
+        """Afterwards both files are there, and nobody has them open.
+
+        Raises Unavailable, with the cause and the remedy, while Roost cannot start: the bucket cannot be
+        read, or what it holds must not be used. Nothing was changed then, and trying again, for ever, is
+        right.
+        """
+        self._tidy()
+        try:
+            self._run()
+        finally:
+            self._tidy()
+
+    def _run(self) -> None:
         try:
             cases = self._look()
-        except (BucketForbidden, BucketMissing, BucketUnreachable) as error:
-            if all(self._can_serve(database) for database in DATABASES):
-                log.warning("Serving the files of this disk: %s", error.message)
-                return Restored(error.message)
-            raise Unavailable(error.message, code=error.code, retry_after_s=5) from error
         except RemoteError as error:
             raise Unavailable(error.message, code=error.code, retry_after_s=5) from error
         self._refuse(cases)
@@ -101,7 +99,6 @@ class Restore:
                 retry_after_s=5,
             ) from error
         adoption_done(self._data_dir)
-        return Restored(None)
 
     def _tidy(self) -> None:
         for database in DATABASES:
@@ -109,8 +106,7 @@ class Restore:
                 leftover.unlink(missing_ok=True)
 
     def _look(self) -> list[_Case]:
-        first = self._store.list(limit=1)
-        bucket_empty = not first.items and first.next_page_token is None
+        bucket_empty = self._is_empty()
         adopting = adoption_requested(self._data_dir)
         cases = []
         for database in DATABASES:
@@ -133,6 +129,13 @@ class Restore:
             )
             cases.append(_Case(database, choice, stat))
         return cases
+
+    def _is_empty(self) -> bool:
+        """But for what whoever waits for it leaves there."""
+        page = self._store.list(limit=100)
+        if page.next_page_token is not None:
+            return False
+        return all(item.name in (LEASE, WANT) or item.name.startswith(EPOCHS) for item in page.items)
 
     def _refuse(self, cases: list[_Case]) -> None:
         place = self._store.place
@@ -176,6 +179,8 @@ class Restore:
         match case.choice:
             case Choice.START_EMPTY | Choice.ADOPT:
                 write_marker(self._data_dir, database, Marker(self._store.place, 0, None))
+                if case.choice is Choice.START_EMPTY:
+                    self._make(database)
                 found = "is new" if case.choice is Choice.START_EMPTY else "of this disk is kept"
                 log.info("%s is empty: %s %s", self._store.place, name, found)
             case Choice.KEEP:
@@ -193,6 +198,12 @@ class Restore:
                 self._take(case)
             case Choice.GONE | Choice.FOREIGN:
                 raise ValueError(f"{case.choice} is refused before")
+
+    def _make(self, database: str) -> None:
+        """A file with nothing in it but the schema, so that the log begins with a whole database."""
+        new = Database(self._local(database), database)
+        new.open()
+        new.close()
 
     def _set_aside(self, database: str) -> None:
         sha256 = self._copy_local(database)
@@ -231,10 +242,6 @@ class Restore:
         sync_folder(self._data_dir)
         write_marker(self._data_dir, database, Marker(self._store.place, case.stat.generation, sha256))
         log.info("Restored %s", plain_copy(database))
-
-    def _can_serve(self, database: str) -> bool:
-        marker = read_marker(self._data_dir, database)
-        return self._local(database).exists() and marker is not None and marker.place == self._store.place
 
     def _is_local(self, database: str, sha256: str) -> bool:
         """Whether the local file is that very file, or has the same content."""

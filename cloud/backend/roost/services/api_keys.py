@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import timedelta
 
 from roost.clock import Clock, Ids
 from roost.domain.accounts import ApiKey, CreatedKey, Person
 from roost.domain.audit import Action
+from roost.errors import Unavailable
 from roost.services.audit import Audit
 from roost.services.live_events import RightsChanged
 from roost.services.local_key import LocalKey
@@ -88,7 +90,9 @@ class ApiKeys:
         key, person = found
         now = self._clock.now()
         if key.last_used_at is None or now - key.last_used_at > USE_NOTED_EVERY:
-            self._database.write(lambda db: api_keys.touch_key(db, key.id, now))
+            with suppress(Unavailable):
+                # While nothing can be written keys still open what can be read.
+                self._database.write(lambda db: api_keys.touch_key(db, key.id, now))
         return person
 
 

@@ -11,8 +11,8 @@ class Backups(Protocol):
     def standing(self) -> BackupStanding: ...
 
     def back_up_now(self, *, adopt: bool = False) -> bool:
-        """Looks at the bucket and ships what it has not got; False when that failed, and `standing` says why.
-        With `adopt` also into a bucket that was emptied or exchanged; never over somebody else's copy.
+        """Ships what the bucket has not got; False when that failed, and `standing` says why. With `adopt` a
+        bucket that was emptied or exchanged is used all the same, within seconds; never somebody else's.
         """
         ...
 

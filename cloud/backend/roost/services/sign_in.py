@@ -10,13 +10,14 @@ import hashlib
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import timedelta
 
 from roost.clock import Clock, Ids
 from roost.domain.accounts import Person, Role
 from roost.domain.audit import Action
 from roost.domain.people import OpenSession
-from roost.errors import Forbidden, InvalidInput, LimitReached, NotFound
+from roost.errors import Forbidden, InvalidInput, LimitReached, NotFound, Unavailable
 from roost.services.audit import Audit
 from roost.services.live_events import RightsChanged
 from roost.storage import accounts, people
@@ -82,7 +83,11 @@ class SignIn:
         if session is None:
             return None
         if session.expires_at - now < SESSION_LASTS - SESSION_EXTENDED_AFTER:
-            self._database.write(lambda db: accounts.extend_session(db, _sha256(secret), now + SESSION_LASTS))
+            with suppress(Unavailable):
+                # While nothing can be written people still see what is theirs.
+                self._database.write(
+                    lambda db: accounts.extend_session(db, _sha256(secret), now + SESSION_LASTS)
+                )
         return session.person
 
     def end_session(self, secret: str) -> None:

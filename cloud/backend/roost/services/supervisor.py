@@ -100,16 +100,31 @@ class Supervisor:
         self._turns: dict[str, asyncio.Lock] = {}
         self._reconciling: set[asyncio.Task[None]] = set()
         self._stopping = False
+        self._stopped = False
 
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Starts all wanted bots in the background; returns once storage has told which those are."""
+        """Starts all wanted bots in the background; returns once storage has told which those are. May be
+        called again, after `pause`; does nothing after `stop`.
+        """
+        if self._stopped:
+            return
         total, wanted = self._bots.count(), self._bots.wanted_ids()
         log.info("Restored %d bot(s) from storage, starting %d", total, len(wanted))
         self._loop = loop
         asyncio.run_coroutine_threadsafe(self._start_staggered(wanted), loop)
 
     def stop(self, timeout_s: float = 2.0) -> None:
-        """Ends every bot's task. What people want stays as it is. May be called before `start`."""
+        """Ends every bot's task, for good. What people want stays as it is. May be called before `start`."""
+        self._stopped = True
+        self._end_all(timeout_s)
+
+    def pause(self, reason: str, timeout_s: float = 2.0) -> None:
+        """Ends every bot's task until `start`; `reason` is what is shown of them meanwhile."""
+        self._end_all(timeout_s)
+        for running in tuple(self._running.values()):
+            self._observe(running.credentials, Status.DEGRADED, reason)
+
+    def _end_all(self, timeout_s: float) -> None:
         if self._loop is None or not self._loop.is_running():
             return
         stopping = asyncio.run_coroutine_threadsafe(self._stop_all(timeout_s), self._loop)
@@ -166,6 +181,7 @@ class Supervisor:
         return counts
 
     async def _start_staggered(self, bot_ids: tuple[str, ...]) -> None:
+        self._stopping = self._stopped
         for bot_id in bot_ids:
             self._begin_reconciling(bot_id, restart=False)
             await asyncio.sleep(STAGGER_S)

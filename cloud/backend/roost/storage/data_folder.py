@@ -18,6 +18,8 @@ LOCK_WAIT_S = 5.0
 IN_USE = "data_dir_in_use"
 REPLICATED = ("conversations", "bot_configs")
 CACHES = ("knowledge",)
+YIELDED = "yielded"
+"""Here while a server that has left the bucket to another one waits for it again: it asks nobody."""
 
 
 class DataFolder:

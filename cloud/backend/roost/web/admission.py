@@ -24,6 +24,7 @@ METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 PROVIDER_PATHS = ("/auth/google", "/auth/callback")
 PROBES = ("/healthz", "/readyz")
+STREAM = "text/event-stream"
 
 
 class MethodRefused(InvalidInput):
@@ -70,7 +71,8 @@ def admit(request: Request, route: Route | None, services: Services) -> Caller:
             request.path.startswith("/auth/") and (request.method == "POST" or request.path in PROVIDER_PATHS)
         )
     ):
-        check_ready(services)
+        reads = in_api and request.method in SAFE_METHODS and route is not None and route.media != STREAM
+        check_ready(services, reads=reads or _is_adoption(route))
     if access in (Access.WEBHOOK, Access.WIDGET):
         # Not even looked at: a widget's pages are other sites', and a cookie of ours means nothing there.
         return ANONYMOUS
@@ -91,14 +93,20 @@ def check_host(request: Request, settings: Settings) -> None:
         )
 
 
-def check_ready(services: Services) -> None:
+def check_ready(services: Services, *, reads: bool = False) -> None:
+    """Raises Unavailable. `reads`: nothing is written, which may be possible although Roost is not ready."""
     standing = services.readiness.standing
-    if not standing.ready:
+    if not (standing.ready or (reads and standing.reads)):
         raise Unavailable(
             standing.reason or "Roost is starting. Try again in a moment.",
             code=standing.state,
             retry_after_s=2,
         )
+
+
+def _is_adoption(route: Route | None) -> bool:
+    """Going on with an emptied bucket is asked for exactly when nothing can be written."""
+    return route is not None and route.name == "backUp"
 
 
 def check_same_site(request: Request, settings: Settings, *, exempt: bool) -> None:
@@ -123,7 +131,7 @@ def check_same_site(request: Request, settings: Settings, *, exempt: bool) -> No
 
 def identify(request: Request, bearer: str | None, services: Services) -> Caller:
     """Whoever the API key or the cookie stands for; a cookie never makes up for an unknown API key."""
-    if not services.readiness.standing.ready:
+    if not services.readiness.standing.reads:
         return ANONYMOUS
     if bearer is not None:
         person = services.api_keys.person_of(bearer)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from roost.domain.audit import Action
 from roost.errors import NotFound, Unavailable
 from roost.services.backups import Backups
@@ -15,7 +17,9 @@ def back_up(call: Call, body: BackupRequest) -> Replication:
     if not backups.back_up_now(adopt=body.adopt):
         raise Unavailable(backups.standing().trouble or "The backup failed.", code="backup_failed")
     action = Action.BUCKET_ADOPTED if body.adopt else Action.BACKED_UP
-    call.services.audit.record(action, call.person, subject=backups.standing().bucket)
+    with suppress(Unavailable):
+        # Adopting is possible exactly while nothing can be written.
+        call.services.audit.record(action, call.person, subject=backups.standing().bucket)
     return shown(backups)
 
 
@@ -30,6 +34,7 @@ def dismiss(call: Call, conflict_id: str) -> Replication:
 def shown(backups: Backups | None) -> Replication:
     """Without a bucket everything is null."""
     standing = None if backups is None else backups.standing()
+    log = standing.log if standing else None
     return Replication(
         bucket=standing.bucket if standing else None,
         last_backup_at=standing.last_backup_at if standing else None,
@@ -39,13 +44,13 @@ def shown(backups: Backups | None) -> Replication:
             ReplicationConflict(id=each.id, database=each.database, set_aside_at=each.at)
             for each in (standing.conflicts if standing else ())
         ],
-        lag_s=None,
-        bytes_unshipped=None,
-        last_shipped_at=None,
-        epoch=None,
-        seq=None,
-        holder=None,
-        cost_per_month_usd=None,
+        lag_s=round(log.lag_s, 3) if log else None,
+        bytes_unshipped=log.bytes_waiting if log else None,
+        last_shipped_at=log.last_shipped_at if log else None,
+        epoch=log.epoch if log else None,
+        seq=log.seq if log else None,
+        holder=standing.holder if standing else None,
+        cost_per_month_usd=standing.cost_per_month_usd if standing else None,
     )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from roost import __version__
+from roost.domain.replication import BackupStanding
 from roost.web.calls import Call
 
 Labels = tuple[tuple[str, str], ...]
@@ -35,7 +36,9 @@ def _metrics(call: Call) -> Iterator[Metric]:
     answered = _answered(call)
     yield Metric("roost_http_requests_total", "counter", "Requests answered, by class of status.", answered)
     yield _one("roost_streams_open", "gauge", "Open streams.", call.shared.streams.open)
-    if not standing.ready:
+    if services.backups is not None:
+        yield from _replication(services.backups.standing())
+    if not standing.reads:
         return
     counts = services.supervisor.counts().items()
     bots = tuple(((("status", status.value),), float(count)) for status, count in counts)
@@ -46,26 +49,48 @@ def _metrics(call: Call) -> Iterator[Metric]:
         "Sends repeated without knowing whether the first had arrived.",
         services.ambiguous_sends(),
     )
-    if services.backups is not None:
-        backups = services.backups.standing()
-        yield _one("roost_backups_total", "counter", "Copies put into the bucket.", backups.backups_total)
-        yield _one("roost_backup_failures_total", "counter", "Attempts that failed.", backups.failures_total)
-        yield _one(
-            "roost_backup_conflicts",
-            "gauge",
-            "Files set aside, not yet dismissed.",
-            len(backups.conflicts),
-        )
-        if backups.last_backup_at is not None:
-            yield _one(
-                "roost_last_backup_timestamp_seconds",
-                "gauge",
-                "When the bucket last had everything, in Unix time.",
-                backups.last_backup_at.timestamp(),
-            )
     index = services.index_state()
     yield _one("roost_chunks", "gauge", "Passages that can be found.", index.chunks)
     yield _one("roost_vectors", "gauge", "Passages that can be found by meaning.", index.vectors)
+
+
+def _replication(standing: BackupStanding) -> Iterator[Metric]:
+    yield _one("roost_backups_total", "counter", "Copies put into the bucket.", standing.backups_total)
+    yield _one("roost_backup_failures_total", "counter", "Attempts that failed.", standing.failures_total)
+    conflicts = len(standing.conflicts)
+    yield _one("roost_backup_conflicts", "gauge", "Files set aside, not yet dismissed.", conflicts)
+    yield _one("roost_lease_held", "gauge", "1 while this process may write.", int(standing.log is not None))
+    if standing.last_backup_at is not None:
+        yield _one(
+            "roost_last_backup_timestamp_seconds",
+            "gauge",
+            "When the plain copies last had everything, in Unix time.",
+            standing.last_backup_at.timestamp(),
+        )
+    if standing.cost_per_month_usd is not None:
+        yield _one(
+            "roost_bucket_cost_per_month_usd",
+            "gauge",
+            "What the bucket costs a month, estimated.",
+            standing.cost_per_month_usd,
+        )
+    if standing.log is None:
+        return
+    log = standing.log
+    yield _one("roost_replication_epoch", "gauge", "The log's epoch.", log.epoch)
+    yield _one("roost_replication_sequence", "gauge", "The last segment in the bucket.", log.seq)
+    yield _one("roost_replication_lag_seconds", "gauge", "Age of the oldest unshipped write.", log.lag_s)
+    yield _one("roost_replication_unshipped_bytes", "gauge", "What waits to be shipped.", log.bytes_waiting)
+    yield _one("roost_segments_total", "counter", "Segments put into the bucket.", log.segments_total)
+    yield _one("roost_segment_bytes_total", "counter", "Their bytes.", log.bytes_total)
+    yield _one("roost_segment_failures_total", "counter", "Attempts that failed.", log.failures_total)
+    if log.last_shipped_at is not None:
+        yield _one(
+            "roost_last_shipped_timestamp_seconds",
+            "gauge",
+            "When a segment was last put into the bucket, in Unix time.",
+            log.last_shipped_at.timestamp(),
+        )
 
 
 def _answered(call: Call) -> tuple[tuple[Labels, float], ...]:
