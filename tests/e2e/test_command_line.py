@@ -9,6 +9,7 @@ import signal
 import stat
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from roost.storage.sealed import Resealed, count_unreadable
 from roost.storage.secrets import Cipher, load_or_create_secret_key, load_previous_secret_key
 from roost.storage.statements import text
 from tests.e2e.roost_process import BACKEND, RoostProcess
+from tests.e2e.world import QUESTION, TOKEN, wait_for, world
 
 pytestmark = pytest.mark.timeout(180)
 
@@ -129,6 +131,43 @@ def test_ctrl_c_ends_without_a_traceback(tmp_path: Path) -> None:
         _, errors = asking.communicate(timeout=20)
         assert asking.returncode == 130
         assert "Traceback" not in errors
+
+
+@pytest.mark.parametrize("as_json", [True, False])
+def test_logs_are_followed_over_a_restart_of_the_server(tmp_path: Path, as_json: bool) -> None:
+    with world(tmp_path) as here:
+        here.start_with_bot()
+        with here.roost.client() as client:
+            handle = client.get("/api/bots").json()["items"][0]["handle"]
+        following = subprocess.Popen(
+            [sys.executable, "-m", "roost", "bots", "logs", "-f", handle, *(["--json"] if as_json else [])],
+            cwd=BACKEND,
+            env=surroundings(tmp_path),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        assert following.stdout is not None
+        lines: list[str] = []
+        reader = threading.Thread(target=lines.extend, args=(following.stdout,), daemon=True)
+        reader.start()
+
+        def seen(chat_id: int) -> bool:
+            return any(f"chat {chat_id}" in line for line in lines)
+
+        here.telegram.text(TOKEN, 71, QUESTION)
+        wait_for(lambda: seen(71), "a line is shown as it comes")
+        assert here.roost.terminate() == 0
+        here.roost.start()
+        wait_for(lambda: here.telegram.polling() == 1, "the bot polls again")
+        here.telegram.text(TOKEN, 72, QUESTION)
+        wait_for(lambda: seen(72), "so is one of the next life")
+        following.send_signal(signal.SIGINT)
+        _, errors = following.communicate(timeout=20)
+        assert following.returncode == 130
+        assert "Traceback" not in errors
+        if as_json:
+            assert {json.loads(line)["level"] for line in lines} <= {"debug", "info", "warning", "error"}
 
 
 def test_doctor_finds_nothing_wrong_and_then_everything(tmp_path: Path) -> None:

@@ -256,6 +256,8 @@ def test_discords_own_interactions_are_deferred_and_answered_and_forged_or_old_o
         ]
         assert [httpx.post(url, content=ping, headers=each).status_code for each in forged] == [401] * 9
         assert httpx.post(url, content=b'{"type":2}', headers=genuine).status_code == 401
+        long = b'{"type":1,"more":"' + b"x" * 300_000 + b'"}'
+        assert httpx.post(url, content=long, headers=bot.signed(long, now)).status_code == 401
         other = url.replace(bot_id, "0193e4a1-0000-7000-8000-000000000000")
         assert httpx.post(other, content=ping, headers=genuine).status_code == 401
         for odd, status in ((b"no", 422), (b"[]", 422), (b"{}", 200), (b'{"type":3}', 200)):

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 LOG_LINES = 50
 FOLLOWED_EVERY_S = 1.0
+SERVICE_UNAVAILABLE = 503
 LEVELS = ("debug", "info", "warning", "error")
 STYLES = {
     "running": "good",
@@ -130,12 +131,19 @@ def show_logs(command: Command) -> None:
 
 def _follow(command: Command, roost: Connection, path: str, last_id: int) -> None:
     """Until Ctrl+C. A server that is away is waited for; one that began anew counts from 1 again."""
+    from roost.cli.connection import ServerRefused
+
     away = False
     while True:
         time.sleep(FOLLOWED_EVERY_S)
         try:
+            newest = roost.get(path, limit=1)["items"]
+            if not newest or newest[-1]["id"] < last_id:
+                last_id = 0
             found = roost.get(path, after=last_id, level=command.options.level, limit=200)
-        except RemoteUnreachable:
+        except (RemoteUnreachable, ServerRefused) as error:
+            if isinstance(error, ServerRefused) and error.status != SERVICE_UNAVAILABLE:
+                raise
             if not away:
                 command.terminal.note("Roost is away; waiting for it.")
             away, last_id = True, 0
@@ -144,6 +152,7 @@ def _follow(command: Command, roost: Connection, path: str, last_id: int) -> Non
         for line in found["items"]:
             last_id = line["id"]
             _log_line(command, line)
+        command.terminal.flush()
 
 
 def _log_line(command: Command, line: dict[str, Any]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,7 +70,7 @@ def reach(place: Place, open_folder: OpenFolder, note: Callable[[str], None]) ->
         with _unserved(open_folder(settings, folder)) as connection:
             yield connection
     else:
-        with _served_here(address, note) as connection:
+        with _served_here(settings.data_dir, address, note) as connection:
             yield connection
 
 
@@ -126,10 +126,31 @@ def _unserved(opening: AbstractContextManager[Unserved]) -> Iterator[Connection]
 
 
 @contextmanager
-def _served_here(address: ServerAddress, note: Callable[[str], None]) -> Iterator[Connection]:
+def _served_here(data_dir: Path, address: ServerAddress, note: Callable[[str], None]) -> Iterator[Connection]:
     with _client(address.url, address.secret, {"Host": HERE}) as client:
+        client.auth = _SecretOfNow(data_dir, address.secret)
         _wait_until_ready(client, note)
         yield Connection(client, served=True)
+
+
+class _SecretOfNow(httpx.Auth):
+    """Each life of a server has a secret of its own: a command that outlives one asks with the next one's."""
+
+    def __init__(self, data_dir: Path, secret: str) -> None:
+        self._data_dir = data_dir
+        self._secret = secret
+
+    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+        request.headers["Authorization"] = f"Bearer {self._secret}"
+        reply = yield request
+        # A body may have been used up by the first attempt.
+        if reply.status_code != httpx.codes.UNAUTHORIZED or request.method != "GET":
+            return
+        address = read_server_file(self._data_dir)
+        if address is not None and address.secret != self._secret:
+            self._secret = address.secret
+            request.headers["Authorization"] = f"Bearer {self._secret}"
+            yield request
 
 
 @contextmanager

@@ -75,6 +75,10 @@ class Terminal:
         self._write((json.dumps(value, ensure_ascii=False) if self.as_json else printable(in_words)) + "\n")
         self._streams.stdout.flush()
 
+    def flush(self) -> None:
+        """What was said reaches whoever reads it now, also through a pipe."""
+        self._streams.stdout.flush()
+
     def note(self, text: str) -> None:
         """Beside the result, for people only."""
         if not self.as_json:
