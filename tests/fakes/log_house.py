@@ -77,7 +77,11 @@ class LogHouse:
         self.databases = {name: Database(self.path(name), name, "NORMAL") for name in NAMES}
         self.shipper = Shipper(self.store, self.databases, self.clock, self.interval_s, self.fenced.append)
         for name, database in self.databases.items():
-            database.guard(self.shipper.admit, partial(self.shipper.before_checkpoint, name))
+            database.guard(
+                self.shipper.admit,
+                partial(self.shipper.before_checkpoint, name),
+                partial(self.shipper.after_checkpoint, name),
+            )
             database.open()
         self.shipper.begin(document, hashes)
 

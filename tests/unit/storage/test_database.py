@@ -287,6 +287,42 @@ def test_a_write_that_may_not_be_acknowledged_any_more_after_its_commit_is_not(t
     database.close()
 
 
+def test_what_is_committed_after_a_large_write_was_undone_survives_a_kill(tmp_path: Path) -> None:
+    database = Database(tmp_path / "conversations.db", "conversations")
+    database.open()
+    database.write(lambda db: db.exec_driver_sql("CREATE TABLE large (v BLOB, k TEXT)"))
+    database.write(lambda db: db.exec_driver_sql("CREATE INDEX large_k ON large (k)"))
+    with sqlite3.connect(database.path) as driver:
+        # What follows begins the log, as after any checkpoint.
+        driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+    started, release = threading.Event(), threading.Event()
+
+    def first(db: Connection) -> None:
+        started.set()
+        release.wait(20)
+
+    def undone(db: Connection) -> None:
+        for _ in range(3000):
+            db.exec_driver_sql("INSERT INTO large VALUES (randomblob(3000), hex(randomblob(300)))")
+        raise ZeroDivisionError
+
+    batch = [database.submit(run) for run in (first, undone, partial(insert, id_="kept"))]
+    started.wait(20)
+    release.set()
+    batch[2].result(20)
+    database.write(lambda db: insert(db, "later"))
+    killed = tmp_path / "killed"
+    killed.mkdir()
+    for suffix in ("", "-wal"):
+        name = f"conversations.db{suffix}"
+        (killed / name).write_bytes((tmp_path / name).read_bytes())
+    after = Database(killed / "conversations.db", "conversations")
+    after.open()
+    assert ids(after) == {"kept", "later"}
+    after.close()
+    database.close()
+
+
 def test_a_checkpoint_waits_until_it_is_allowed(tmp_path: Path) -> None:
     database = Database(tmp_path / "conversations.db", "conversations")
     allowed = threading.Event()

@@ -45,9 +45,8 @@ def collect(store: ObjectStore, databases: Sequence[str], now: datetime, limit: 
     chain = log.epochs()
     if not chain:
         return 0
-    ends = {before.epoch: after.prev_last_seq for before, after in pairwise(chain)}
     listed = {name: listed_snapshots(store, name) for name in databases}
-    on_chain = {name: [each for each in found if _is_on(each, chain, ends)] for name, found in listed.items()}
+    on_chain = _on_chain(chain, listed)
     kept = _kept(log, chain, on_chain, now)
     if kept is None:
         return 0
@@ -64,6 +63,17 @@ def collect(store: ObjectStore, databases: Sequence[str], now: datetime, limit: 
             continue
         deleted += 1
     return deleted
+
+
+def collected_until(
+    log: Log,
+    chain: Sequence[EpochDocument],
+    listed: Mapping[str, Sequence[Snapshot]],
+    now: datetime,
+) -> Position | None:
+    """Segments before it may have been collected; None while none may. Raises what the store raises."""
+    kept = _kept(log, chain, _on_chain(chain, listed), now)
+    return None if kept is None else kept.floor
 
 
 def _kept(
@@ -129,9 +139,19 @@ def _daily(found: Sequence[Snapshot], together: set[Position], now: datetime) ->
                 yield each
 
 
-def _is_on(found: Snapshot, chain: Sequence[EpochDocument], ends: Mapping[int, int]) -> bool:
-    epoch, seq = found.position.epoch, found.position.seq
-    return epoch == chain[-1].epoch or seq <= ends.get(epoch, -1)
+def _on_chain(
+    chain: Sequence[EpochDocument], listed: Mapping[str, Sequence[Snapshot]]
+) -> dict[str, list[Snapshot]]:
+    ends = {before.epoch: after.prev_last_seq for before, after in pairwise(chain)}
+    newest = chain[-1].epoch
+    return {
+        name: [
+            each
+            for each in found
+            if each.position.epoch == newest or each.position.seq <= ends.get(each.position.epoch, -1)
+        ]
+        for name, found in listed.items()
+    }
 
 
 def _segments(store: ObjectStore, kept: _Kept, before: datetime) -> Iterator[ObjectStat]:

@@ -19,7 +19,7 @@ from roost.replication.pages import PageHashes, apply_change
 from roost.replication.segment import Kind, PageChange, Position, Segment, pack
 from roost.replication.snapshot_objects import pack_snapshot
 from roost.replication.spool import Cover, Rebase, Spool, Waiting
-from roost.replication.wal import Break, Changes, WalReader
+from roost.replication.wal import Break, Changes, Unsettled, WalReader
 from roost.storage.exact_copies import OpenedState
 
 log = logging.getLogger("roost.replication")
@@ -118,6 +118,8 @@ class Draining:
         states = {name: source.hashes.state for name, source in self._sources.items()}
         self._last = _Chain(0, document.sha256, document.created, states)
         self._group: _Group | None = None
+        self._more = False
+        """Whether another `_drain` would take more at once."""
 
     @property
     def seq(self) -> int:
@@ -150,7 +152,7 @@ class Draining:
                 complete = self._drain(list(self._sources.values()))
                 if complete:
                     self._spool.cover(cover)
-                if complete or self._group is None or self._spool.full:
+                if complete or self._spool.full or not self._more:
                     return complete
 
     def before_checkpoint(self, database: str) -> bool:
@@ -171,6 +173,15 @@ class Draining:
         finally:
             self._lock.release()
 
+    def after_checkpoint(self, database: str, frames: int) -> None:
+        """On the writer's thread: `frames` are all that SQLite knows of. Were they not all taken, something
+        that was committed cannot be read from the log.
+        """
+        source = self._sources[database]
+        with self._lock:
+            if source.broken is None and frames >= 0 and not source.reader.has_frames(frames):
+                self._break(source, "SQLite has committed what cannot be read from its log")
+
     def take(self) -> Mapping[str, Taken]:
         """Every database as it is after one and the same segment, held open. Waits for the writers' threads.
 
@@ -185,6 +196,7 @@ class Draining:
                     raise Unavailable("The log has to be shipped first.", retry_after_s=1)
                 return self._open_all()
 
+        self.drain()
         return waiting_for(list(self._sources.values()))
 
     def _open_all(self) -> Mapping[str, Taken]:
@@ -263,12 +275,15 @@ class Draining:
 
     def _drain(self, sources: list[_Source]) -> bool:
         """With the lock held: takes everything, or the next part of a large transaction."""
+        self._more = False
         if self._spool.full:
             return False
         if self._group is not None:
             self._go_on(self._group)
+            self._more = True
             return False
-        found = [(source, changes) for source in sources if (changes := self._scan(source)) is not None]
+        scanned = [(source, self._scan(source)) for source in sources]
+        found = [(source, changes) for source, changes in scanned if isinstance(changes, Changes)]
         if sum(_size(changes) for _, changes in found) <= PART_BYTES:
             self._make_segment(found)
         else:
@@ -279,10 +294,13 @@ class Draining:
                 source, changes = max(found, key=lambda each: _size(each[1]))
             self._group = _Group(source, changes, sorted(changes.offsets))
             self._go_on(self._group)
+            self._more = True
             return False
-        return all(source.broken is None for source in sources)
+        return all(source.broken is None for source in sources) and not any(
+            isinstance(changes, Unsettled) for _, changes in scanned
+        )
 
-    def _scan(self, source: _Source) -> Changes | None:
+    def _scan(self, source: _Source) -> Changes | Unsettled | None:
         if source.broken is not None:
             return None
         changes = source.reader.scan(source.hashes.state.pages)
@@ -292,7 +310,8 @@ class Draining:
             changes = Break("its pages have another size")
         if isinstance(changes, Break):
             self._break(source, changes.reason)
-        return None
+            return None
+        return changes
 
     def _make_segment(self, found: list[tuple[_Source, Changes]]) -> None:
         """One with all of them."""

@@ -131,6 +131,11 @@ class Shipper:
         self._kicked.set()
         return False
 
+    def after_checkpoint(self, database: str, frames: int) -> None:
+        """For `Database.guard`."""
+        if self._draining is not None and not self._over:
+            self._draining.after_checkpoint(database, frames)
+
     def flush(self, timeout_s: float) -> bool:
         """Whether everything that was committed before this call is in the bucket."""
         wanted_s = self._clock.monotonic_s()

@@ -201,8 +201,8 @@ def fetch_snapshot(
                     raise Unavailable("Roost is stopping.")
                 part = rest + part
                 whole = len(part) // hashes.page_size * hashes.page_size
-                add_pages(hashes, part[:whole])
-                rest = part[whole:]
+                part, rest = part[:whole], part[whole:]
+                add_pages(hashes, part)
                 file.write(part)
         if rest or hashes.state != found.state:
             raise ObjectDamaged(

@@ -36,7 +36,6 @@ class Generation:
     """One filling of the file. SQLite begins it anew, with other salts, once a checkpoint took everything."""
 
     page_size: int
-    sequence: int
     salts: tuple[int, int]
     big_endian: bool
     checksum: Checksum
@@ -77,6 +76,11 @@ class Break:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class Unsettled:
+    """A transaction is being committed at this very moment: look again."""
+
+
 class WalReader:
     """Follows one database's log. Not thread-safe."""
 
@@ -86,7 +90,7 @@ class WalReader:
         self._position: WalPosition | None = None
         self._drained: WalPosition | None = None
 
-    def scan(self, pages: int) -> Changes | Break | None:
+    def scan(self, pages: int) -> Changes | Break | Unsettled | None:
         """What is committed beyond the position; None when there is nothing new. `pages` is the database's
         count at the position.
         """
@@ -131,6 +135,10 @@ class WalReader:
         """
         self._drained = self._position
 
+    def has_frames(self, count: int) -> bool:
+        """Whether that is how many frames were taken since the log began anew."""
+        return count == (self._position.frames if self._position else 0)
+
     def restart(self) -> None:
         """Forgets the position: the next scan begins with whatever the file has."""
         self._position = self._drained = None
@@ -163,7 +171,7 @@ class WalReader:
             os.close(self._descriptor)
             self._descriptor = None
 
-    def _changes(self, position: WalPosition, pages: int) -> Changes | None:
+    def _changes(self, position: WalPosition, pages: int) -> Changes | Unsettled | None:
         """Reads on in parts, and stops at the last commit."""
         collected = _Collected(position, pages)
         part, parts = b"", 0
@@ -173,8 +181,7 @@ class WalReader:
         if collected.committed is None:
             return None
         if not self._stands(collected.last_began, collected.committed):
-            # Caught in the middle of its commit: it is taken with the next scan, with what came before it.
-            return None
+            return Unsettled()
         held = (position.offset, memoryview(part)) if parts == 1 else None
         return Changes(collected.offsets, collected.pages, collected.floor, collected.committed, held)
 
@@ -203,16 +210,13 @@ class WalReader:
             at = frames.position(frames.count)
 
     def _follows(self, generation: Generation, position: WalPosition) -> bool:
-        """Whether nothing can have been lost between the two. SQLite counts both numbers up by one whenever
-        it begins the log anew; before the first commit of all it chooses salts again.
+        """Whether nothing can have been lost between the two. SQLite counts the first salt up by one whenever
+        it begins the log anew. The header's own number of checkpoints is each connection's own, and no help.
         """
         before = position.generation
-        if generation.sequence == before.sequence and generation.page_size == before.page_size:
-            return position.frames == 0
         return (
             self._drained == position
             and generation.page_size == before.page_size
-            and generation.sequence == (before.sequence + 1) & _WORD
             and generation.salts[0] == (before.salts[0] + 1) & _WORD
         )
 
@@ -220,13 +224,13 @@ class WalReader:
         header = self._read(0, HEADER_BYTES)
         if len(header) < HEADER_BYTES:
             return None
-        magic, _, page_size, sequence, salt1, salt2, sum1, sum2 = struct.unpack(">8I", header)
+        magic, _, page_size, _, salt1, salt2, sum1, sum2 = struct.unpack(">8I", header)
         if magic & ~1 != MAGIC or page_size < 512 or page_size > 65536 or page_size & (page_size - 1):
             return None
         big_endian = bool(magic & 1)
         if _header_checksum(header[:24], big_endian=big_endian) != (sum1, sum2):
             return None
-        return Generation(page_size, sequence, (salt1, salt2), big_endian, (sum1, sum2))
+        return Generation(page_size, (salt1, salt2), big_endian, (sum1, sum2))
 
     def _start_of(self, generation: Generation) -> WalPosition:
         return WalPosition(generation, 0, generation.checksum, b"")

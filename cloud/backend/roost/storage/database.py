@@ -75,20 +75,27 @@ class Database:
         self._held: _Write | None = None
         self._admit: Callable[[], None] = _admit_all
         self._before_checkpoint: Callable[[], bool] = _at_any_time
+        self._after_checkpoint: Callable[[int], None] = lambda frames: None
         self._writer_engine = self._engine(query_only=False)
         self._reader_engine = self._engine(query_only=True)
         self._writer: threading.Thread | None = None
 
-    def guard(self, admit: Callable[[], None], before_checkpoint: Callable[[], bool]) -> None:
+    def guard(
+        self,
+        admit: Callable[[], None],
+        before_checkpoint: Callable[[], bool],
+        after_checkpoint: Callable[[int], None] = lambda frames: None,
+    ) -> None:
         """To be called before `open`, where the log is replicated.
 
         `admit` raises Unavailable while no write may be acknowledged; it is asked when a write arrives, and
         on the writer's thread before the commit and once more before the callers are answered, for a process
         may have been stopped and resumed anywhere in between. `before_checkpoint` runs on the writer's
-        thread; False postpones the checkpoint.
+        thread; False postpones the checkpoint. `after_checkpoint` is told how many frames the log had.
         """
         self._admit = admit
         self._before_checkpoint = before_checkpoint
+        self._after_checkpoint = after_checkpoint
 
     def open(self) -> None:
         """Brings the file to the newest schema and starts the writer. May be called again after `close`.
@@ -299,7 +306,9 @@ class Database:
         wal = self.path.with_name(self.path.name + "-wal")
         try:
             if wal.stat().st_size >= at_bytes and self._before_checkpoint():
-                _driver(db).execute(f"PRAGMA wal_checkpoint({mode})")
+                _, frames, _ = _driver(db).execute(f"PRAGMA wal_checkpoint({mode})").fetchone()
+                if mode == "PASSIVE":
+                    self._after_checkpoint(int(frames))
         except (OSError, sqlite3.DatabaseError):
             # A full disk, a busy reader or a damaged file only postpones the checkpoint: the log keeps every
             # committed row.
@@ -318,6 +327,10 @@ class Database:
                 driver.execute(f"PRAGMA journal_size_limit={CHECKPOINT_AT_BYTES // 4}")
                 driver.execute("PRAGMA foreign_keys=ON")
                 driver.execute("PRAGMA cache_size=-1024")
+                # Pages of an open transaction stay in memory. Where they reach the log and a savepoint is
+                # then undone, SQLite 3.40 commits frames that no recovery accepts: a kill would lose them,
+                # and all that follow.
+                driver.execute("PRAGMA cache_spill=OFF")
                 driver.execute(f"PRAGMA query_only={int(query_only)}")
             except sqlite3.Error:
                 driver.close()
