@@ -17,7 +17,7 @@ from roost.clock import Clock, SystemClock, SystemIds
 from roost.discordbot.connector import DiscordConnector
 from roost.discordbot.platform import DiscordPlatform
 from roost.domain.accounts import Person
-from roost.domain.bots import Bot, BotView, Desired, NewBot, Platform
+from roost.domain.bots import Bot, BotView, Desired, NewBot, Platform, Transport
 from roost.services.gateway_inbox import GatewayInbox
 from roost.services.ports import BotConnector, ChatPlatform
 from roost.storage.secrets import Cipher
@@ -34,6 +34,7 @@ class DiscordHouse(BotHouse):
     """Sessions begin anew after a fifth of a second; a gateway may be silent for ten."""
 
     heartbeat_timeout_s = HEARTBEAT_TIMEOUT_S
+    public_url: str | None = None
 
     def _adapters(
         self, api_base_url: str, clock: Clock, chance: Callable[[], float]
@@ -47,6 +48,7 @@ class DiscordHouse(BotHouse):
             chance,
             identify_every_s=IDENTIFY_EVERY_S,
             heartbeat_timeout_s=self.heartbeat_timeout_s,
+            public_url=self.public_url,
         )
         return {Platform.DISCORD: connector}, {Platform.DISCORD: DiscordPlatform(f"{api_base_url}/api/v10")}
 
@@ -54,7 +56,7 @@ class DiscordHouse(BotHouse):
         """Registers and starts the bot, whose token the fake must know."""
         return self.registry.create(person, NewBot(Platform.DISCORD, token_of(number), start=start))
 
-    def seed_bot(self, number: int) -> str:
+    def seed_bot(self, number: int, transport: Transport = Transport.POLLING) -> str:
         """Puts a wanted bot into storage without asking the platform; returns its id."""
         ids, now, token = SystemIds(SystemClock()), SystemClock().now(), token_of(number)
         bot = Bot(
@@ -73,7 +75,7 @@ class DiscordHouse(BotHouse):
             has_api_key=False,
             source_ids=None,
             allowed_chats=None,
-            transport="polling",
+            transport=transport,
             created_at=now,
             updated_at=now,
         )

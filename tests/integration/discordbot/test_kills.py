@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from roost.discordbot import wording
 from tests.fakes.bot_house import wait_until
 from tests.fakes.discord_house import DiscordHouse
 from tests.fakes.fake_discord import FakeDiscord, token_of
@@ -164,3 +165,45 @@ def test_a_command_cut_off_is_followed_up_and_after_its_time_answered_in_its_mes
     assert edited[state["interactions"][1]["message_id"]] == "Answer to: too late"
     assert state["sends"] == []
     assert rows(data_dir, "SELECT count(*) FROM interaction_tokens") == [(1,)]
+
+
+@pytest.mark.parametrize("arrived", [False, True])
+def test_refusals_that_a_kill_cut_off_reach_their_askers_alone(
+    data_dir: Path, discord: FakeDiscord, arrived: bool
+) -> None:
+    with closing(sqlite3.connect(data_dir / "bot_configs.db", timeout=5)) as db, db:
+        db.execute("UPDATE bot_configs SET allowed_chats = '[\"1\"]'")
+    discord.hold("editOriginal", accept=arrived)
+    with roost_process(data_dir, discord):
+        for number in IN_FLIGHT:
+            discord.slash(TOKEN, "ask", number, "here?", channel_id=str(CHANNEL + number % 3))
+        wait_until(lambda: all(each["ephemeral"] for each in discord.state(TOKEN)["interactions"]))
+        wait_until(lambda: rows(data_dir, "SELECT count(*) FROM inbox WHERE status = 'answered'") == [(10,)])
+    discord.release()
+    for number in IN_FLIGHT:
+        discord.mention(TOKEN, CHANNEL + number % 3, number, "and without a command?")
+    with roost_process(data_dir, discord):
+        wait_until(lambda: all_done(data_dir, 10))
+        wait_until(lambda: rows(data_dir, "SELECT count(*) FROM inbox WHERE status = 'dropped'") == [(10,)])
+    state = discord.state(TOKEN)
+    told = [wording.not_here(CHANNEL + number % 3) for number in IN_FLIGHT]
+    assert [each["texts"] for each in state["interactions"]] == [[each] for each in told]
+    assert state["sends"] == []
+
+
+def test_what_only_its_asker_may_see_is_never_put_into_the_channel(
+    data_dir: Path, discord: FakeDiscord
+) -> None:
+    discord.hold("editOriginal", accept=False)
+    with roost_process(data_dir, discord):
+        for number, name in enumerate(("stats", "forget", "clear", "help"), 1):
+            discord.slash(TOKEN, name, number, channel_id=str(CHANNEL))
+        discord.slash(TOKEN, "stats", 7)
+        wait_until(lambda: rows(data_dir, "SELECT count(*) FROM inbox WHERE status = 'answered'") == [(5,)])
+    discord.release()
+    discord.control("expire", token=TOKEN)
+    with roost_process(data_dir, discord):
+        wait_until(lambda: all_done(data_dir, 1))
+        wait_until(lambda: rows(data_dir, "SELECT count(*) FROM inbox WHERE status = 'dropped'") == [(4,)])
+    assert discord.sends(TOKEN, CHANNEL) == []
+    assert len(discord.answers(TOKEN, 7)) == 1

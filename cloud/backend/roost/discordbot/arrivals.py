@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, TypeVar
 from weakref import WeakValueDictionary
@@ -58,7 +58,7 @@ class Arrivals:
     """Implements client.GatewayListener. Lives in the loop; `stored` runs what waits for a commit.
 
     `quiet(incoming)` says whether only the asker sees what a slash command gets; `arrived` is told when
-    something new is in the inbox.
+    something new is in the inbox. `wanted_since` is when the bot was last started by a person.
     """
 
     def __init__(
@@ -74,6 +74,7 @@ class Arrivals:
         note: Callable[[str, str], None],
         clock: Clock,
         chance: Callable[[], float],
+        wanted_since: datetime,
     ) -> None:
         self._bot_id = bot_id
         self._gateway_inbox = gateway_inbox
@@ -86,6 +87,7 @@ class Arrivals:
         self._note = note
         self._clock = clock
         self._chance = chance
+        self._wanted_since = wanted_since
         self.ready = asyncio.Event()
         self._own_id = 0
         self._waiting: asyncio.Queue[tuple[ChannelMark, Incoming | None]] = asyncio.Queue()
@@ -276,7 +278,8 @@ class Arrivals:
     def _unread(self, marks: list[ChannelMark]) -> list[ChannelMark]:
         """The channels whose histories are to be read, each from its mark on.
 
-        A channel without a mark is read from the newest mark of all: until then the bot was there.
+        A channel without a mark is read from the newest mark of all: until then the bot was there. A bot that
+        has seen nothing anywhere was to be there since it was started.
         """
         client = self._posts.client
         oldest = snowflake_at(self._clock.now() - MISSED_AT_MOST)
@@ -286,9 +289,10 @@ class Arrivals:
             after = max(mark.message_id, oldest)
             if known is None or known[1] > after:
                 wanted.append(replace(mark, message_id=after))
-        if marks and client is not None:
+        if client is not None:
             marked = {mark.channel_id for mark in marks}
-            after = max(oldest, *(mark.message_id for mark in marks))
+            started = snowflake_at(self._wanted_since)
+            after = max(oldest, *(mark.message_id for mark in marks)) if marks else max(oldest, started)
             new = [
                 ChannelMark(channel_id, guild_id, after)
                 for channel_id, (guild_id, last) in sorted(

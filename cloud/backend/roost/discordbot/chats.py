@@ -69,7 +69,8 @@ class Chats:
     async def handle(self, entry: InboxEntry, incoming: Incoming, token: str | None, apologise: bool) -> None:
         """Answers a message or a slash command; `token` is the interaction's, while it is accepted."""
         application_id = int(self._credentials.bot.platform_bot_id)
-        place = Place(incoming, application_id, token, entry.stream_message_id)
+        quiet = incoming.command is not None and self.is_quiet(incoming)
+        place = Place(incoming, application_id, token, entry.stream_message_id, quiet)
         try:
             await self._handle(entry, place, apologise)
         except NotFound as error:

@@ -81,6 +81,7 @@ class DiscordConnection:
             self._note,
             clock,
             chance,
+            credentials.bot.desired_since,
         )
         self._sessions = Sessions(
             self._bot_id, address, pacing, self._arrivals, self._queues, posts, clock, chance

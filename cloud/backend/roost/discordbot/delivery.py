@@ -30,13 +30,14 @@ CHANNELS_NOTED_AT_MOST = 1_000
 @dataclass(slots=True)
 class Place:
     """Where an answer goes. `token` is the interaction's, for as long as it is accepted; `message_id` is the
-    message that stands for the answer already.
+    message that stands for the answer already. `quiet`: only the asker may see it.
     """
 
     incoming: Incoming
     application_id: int
     token: str | None = None
     message_id: int | None = None
+    quiet: bool = False
 
     @property
     def channel_id(self) -> int:
@@ -110,6 +111,9 @@ class Delivery:
             except RemoteRejected as error:
                 self._refused(error)
                 return
+            except InteractionExpired as error:
+                await self._storage.run(self._inbox.drop, self._bot_id, update_id, error.message)
+                return
             except PostRefused as error:
                 self._note_closed(place.channel_id, error)
                 await self._storage.run(self._inbox.drop, self._bot_id, update_id, error.message)
@@ -139,7 +143,7 @@ class Delivery:
 
     async def post(self, place: Place, content: str, part: int, components: Components | None = None) -> Post:
         """One message of an answer, wherever it can stand: the interaction's own, the one that grew, or a new
-        one. Raises what Posts raises.
+        one. Raises what Posts raises; InteractionExpired where everybody would see what is meant for one.
         """
         if place.token is not None:
             try:
@@ -150,6 +154,8 @@ class Delivery:
                 return post
             except InteractionExpired:
                 place.token = None
+        if place.quiet and not place.incoming.private:
+            raise InteractionExpired("Discord takes no answer any more that the asker alone sees.")
         if part == 0 and place.message_id is not None:
             try:
                 return await self._posts.edit(place.channel_id, place.message_id, content, components)
