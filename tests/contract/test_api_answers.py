@@ -116,6 +116,7 @@ def test_every_answer_of_a_day_is_as_described(house: Installation) -> None:
     answer = messages[1]["id"]
     day("POST", f"/api/messages/{answer}/feedback", {"thumb": "down", "reason": "Too short"})
     assert day("GET", f"/api/threads/{thread}/messages")["items"][1]["feedback"] == "down"
+    assert day("GET", f"/api/messages/{answer}/follow-ups")["items"] == []
     day("POST", f"/api/runs/{accepted['run_id']}/stop", status=204)
     day("PATCH", f"/api/threads/{thread}", {"title": "Buttons"})
     day("GET", f"/api/threads/{thread}")
@@ -198,6 +199,7 @@ def test_every_answer_of_a_day_is_as_described(house: Installation) -> None:
         ),
         ("GET", "/api/runs/nobody/events", None, 404),
         ("POST", "/api/messages/nobody/feedback", {"thumb": "up"}, 404),
+        ("GET", "/api/messages/nobody/follow-ups", None, 404),
         ("POST", "/auth/link", {"code": "made up"}, 422),
         ("GET", "/manual/nothing", None, 404),
     ],

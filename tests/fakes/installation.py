@@ -39,6 +39,7 @@ from roost.services.bot_logs import BotLogs
 from roost.services.bot_presence import BotPresence
 from roost.services.bot_registry import BotRegistry
 from roost.services.chat import Chat
+from roost.services.follow_ups import FollowUps
 from roost.services.inbox import Inbox
 from roost.services.ingestion import Ingestion
 from roost.services.insights import WorkspaceInsights
@@ -268,6 +269,7 @@ class Installation:
             supervisor=supervisor,
             webhooks=Webhooks(supervisor, self.clock),
             chat=Chat(self.conversations, self.runs, answers, self.clock, self.ids),
+            follow_ups=FollowUps(self.conversations, self.retriever, answers),
             insights=WorkspaceInsights(self.conversations, self.knowledge, bots, self.clock),
             widgets=Widgets(bots, audit, self.clock, self.ids),
             widget_answers=WidgetAnswers(self.conversations, self.answerer, answers, self.clock, self.ids),

@@ -7,18 +7,27 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from roost.clock import SystemClock, SystemIds
+from roost.domain.accounts import Person, Role
+from roost.domain.answers import Answer, AnswerSettings
+from roost.domain.chat import MessageStatus, Thread
+from roost.domain.citations import Sources
 from roost.domain.documents import Confidence
+from roost.domain.suggestions import question_about
+from roost.errors import NotFound
 from roost.knowledge.chroma_index import ChromaIndex
 from roost.knowledge.embeddings import MiniLmEmbedder
 from roost.knowledge.indexer import KnowledgeIndexer
 from roost.knowledge.retriever import FusedRetriever
+from roost.services.follow_ups import FollowUps
 from roost.settings import REPOSITORY
-from roost.storage import foreign_matches
-from roost.storage.database import Database
+from roost.storage import chat, foreign_matches
+from roost.storage.database import Database, Transaction
 from scripts.benchmarks.question_sets import manual_set
 from scripts.benchmarks.ranking_measures import quality
 
@@ -28,6 +37,9 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning"),
 ]
 
+CLOCK = SystemClock()
+IDS = SystemIds(CLOCK)
+ANNA = Person("anna", "Anna", None, Role.MEMBER)
 HIT_AT_5 = 0.92
 MRR = 0.82
 KEPT = 0.96
@@ -108,3 +120,57 @@ def test_without_a_model_words_still_find_and_still_refuse(
     assert reached.hit_at_5 >= BY_WORDS_HIT_AT_5
     refused = [by_words.retrieve(text).confidence is Confidence.REFUSE for text in manual_set().off_domain]
     assert sum(refused) / len(refused) >= BY_WORDS_REFUSED
+
+
+def test_what_is_suggested_next_comes_from_a_heading_and_is_answered_there(
+    retrievers: tuple[FusedRetriever, FusedRetriever], tmp_path: Path
+) -> None:
+    retriever = retrievers[0]
+    database = Database(tmp_path / "conversations.db", "conversations")
+    database.open()
+    follow_ups = FollowUps(database, retriever, NoBots())
+    headings = {section.heading for page in manual_set().pages for section in page.sections}
+    asked = [question.text for question in manual_set().questions[::6]]
+    suggested = {text: follow_ups.suggest(ANNA, _answered(database, retriever, text)) for text in asked}
+    database.close()
+    assert sum(map(bool, suggested.values())) >= 0.8 * len(asked)
+    for text, questions in suggested.items():
+        assert len(questions) == len(set(questions)) <= 3
+        for question in questions:
+            assert question in {question_about(heading) for heading in headings}
+            assert retriever.retrieve(question, previous=text).confidence is Confidence.ANSWER
+
+
+def test_after_a_refusal_nothing_is_suggested_and_nobody_elses_answer_is_there(
+    retrievers: tuple[FusedRetriever, FusedRetriever], tmp_path: Path
+) -> None:
+    database = Database(tmp_path / "conversations.db", "conversations")
+    database.open()
+    follow_ups = FollowUps(database, retrievers[0], NoBots())
+    refused = _answered(database, retrievers[0], "How do I add a bot?", refused=True)
+    assert follow_ups.suggest(ANNA, refused) == ()
+    with pytest.raises(NotFound):
+        follow_ups.suggest(replace(ANNA, id="otto"), refused)
+    database.close()
+
+
+class NoBots:
+    def answer_settings(self, bot_id: str, person_id: str) -> AnswerSettings:
+        raise NotFound("There is no such bot.")
+
+
+def _answered(database: Database, retriever: FusedRetriever, question: str, *, refused: bool = False) -> str:
+    """A conversation in which the question was answered from the best passage; the answer's id."""
+    sources = () if refused else Sources.of(retriever.retrieve(question).passages).citations[:1]
+    answer = Answer("There.", sources, (), refused=refused, model=None, notice=None, tokens_used=0)
+    thread_id, answer_id, run_id = IDS.new(), IDS.new(), IDS.new()
+    at = CLOCK.now()
+
+    def store(db: Transaction) -> None:
+        chat.create_thread(db, Thread(thread_id, ANNA.id, None, "web", "Manual", at, at))
+        chat.add_user_message(db, IDS.new(), thread_id, question, at)
+        chat.add_pending_answer(db, answer_id, thread_id, run_id, at)
+        chat.finish_answer(db, answer_id, answer, MessageStatus.DONE)
+
+    database.write(store)
+    return answer_id

@@ -397,6 +397,15 @@ export interface AskedAnswer {
   thread_id: string;
 }
 
+export interface FollowUp {
+  question: string;
+}
+
+export interface FollowUpList {
+  items: FollowUp[];
+  next_cursor: null;
+}
+
 export interface Prompt {
   key: string;
   name: string;

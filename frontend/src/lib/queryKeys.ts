@@ -16,4 +16,5 @@ export const queryKeys = {
   status: ['status'] as const,
   threads: ['threads'] as const,
   messages: (threadId: string) => ['messages', threadId] as const,
+  followUps: (messageId: string) => ['follow-ups', messageId] as const,
 };

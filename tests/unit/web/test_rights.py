@@ -73,6 +73,7 @@ RIGHTS: dict[str, Mapping[str, str]] = {
     "streamRun": OWN_TALK,
     "stopRun": OWN_TALK,
     "giveFeedback": OWN_TALK,
+    "listFollowUps": OWN_TALK,
     "ask": ALL_SIGNED_IN,
     "listPrompts": ALL_SIGNED_IN,
     "listSources": BUILDERS,

@@ -99,6 +99,15 @@ class Feedback(Payload):
     reason: str | None
 
 
+class FollowUp(Payload):
+    question: str
+
+
+class FollowUpList(Payload):
+    items: list[FollowUp]
+    next_cursor: None
+
+
 class ExportQuery(Payload):
     format: Literal["md", "json"] = "md"
 

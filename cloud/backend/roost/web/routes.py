@@ -401,6 +401,15 @@ ROUTES = (
         reply="Feedback",
     ),
     Route(
+        "GET",
+        "/api/messages/<id>/follow-ups",
+        "listFollowUps",
+        _CHAT,
+        "runs:follow_ups",
+        _SIGNED_IN,
+        reply="FollowUpList",
+    ),
+    Route(
         "POST", "/api/ask", "ask", _CHAT, "ask:ask", _SIGNED_IN, _TALKS, errors=(429,), reply="AskedAnswer"
     ),
     Route("GET", "/api/prompts", "listPrompts", _CHAT, "ask:prompts", _SIGNED_IN, reply="PromptList"),

@@ -18,7 +18,15 @@ from roost.services.runs import (
 )
 from roost.web.calls import Call
 from roost.web.payload import ErrorDetail, Payload
-from roost.web.payloads_chat import Feedback, NewFeedback, RunDelta, RunDone, RunSources
+from roost.web.payloads_chat import (
+    Feedback,
+    FollowUp,
+    FollowUpList,
+    NewFeedback,
+    RunDelta,
+    RunDone,
+    RunSources,
+)
 from roost.web.streams import HEARTBEAT, HEARTBEAT_S, answer_stream, frame, plain_frame, still_signed_in
 from roost.web.threads import shown_citations, shown_message
 
@@ -43,6 +51,12 @@ def give_feedback(call: Call, message_id: str, body: NewFeedback) -> Feedback:
         call.person, message_id, body.thumb, body.reason, call.once(lambda _: given)
     )
     return given
+
+
+def follow_ups(call: Call, message_id: str) -> FollowUpList:
+    """Up to three questions that could come next, each answered by the documents as they are now."""
+    suggested = call.services.follow_ups.suggest(call.person, message_id)
+    return FollowUpList(items=[FollowUp(question=each) for each in suggested], next_cursor=None)
 
 
 def _frames(call: Call, subscription: RunSubscription) -> Iterator[bytes]:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from roost.services.backups import Backups
     from roost.services.bot_registry import BotRegistry
     from roost.services.chat import Chat
+    from roost.services.follow_ups import FollowUps
     from roost.services.ingestion import Ingestion
     from roost.services.insights import WorkspaceInsights
     from roost.services.key_rotation import KeyRotation
@@ -65,6 +66,7 @@ class Services:
     supervisor: Supervisor
     webhooks: Webhooks
     chat: Chat
+    follow_ups: FollowUps
     insights: WorkspaceInsights
     widgets: Widgets
     widget_answers: WidgetAnswers

@@ -7,6 +7,7 @@ import { Button, IconButton } from '../../ui/Button';
 import { FailedState, LoadingState } from '../../ui/States';
 import { Answer } from './Answer';
 import { messageKey, useMessages } from './askApi';
+import { FollowUps } from './FollowUps';
 import { Question, Unsent } from './Question';
 import { history, ask as words } from './strings';
 import type { UnsentQuestion } from './unsent';
@@ -67,6 +68,8 @@ export function Conversation({
   const all = messages ?? [];
   const hidden = Math.max(0, all.length - shown);
   const waiting = unsent.filter(({ id }) => all.every((message) => message.id !== id));
+  const last = all.at(-1);
+  const followed = waiting.length === 0 && last?.status === 'done' && last.role === 'assistant' ? last : null;
   return (
     <>
       {ready ? null : query.error ? (
@@ -89,6 +92,7 @@ export function Conversation({
             ) : (
               <Answer message={message} onAskAgain={askAgain} />
             )}
+            {message === followed ? <FollowUps message={message} onAsk={onAskAgain} /> : null}
           </li>
         ))}
         {waiting.map((question) => (

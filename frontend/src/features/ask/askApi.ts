@@ -10,6 +10,7 @@ import { ApiError, api } from '../../lib/apiClient';
 import type {
   AcceptedMessage,
   Feedback,
+  FollowUpList,
   Knowledge,
   Message,
   MessageList,
@@ -260,6 +261,22 @@ export function useKnowledge(enabled: boolean) {
     queryKey: queryKeys.knowledge,
     queryFn: ({ signal }) => api.get<Knowledge>('/api/knowledge', { signal }),
     refetchInterval: useFallbackInterval(),
+  });
+}
+
+/** Questions that could come after a finished answer; each finds its place in the docs as they are now. */
+export function useFollowUps({ id, refused, citations }: Message) {
+  return useQuery({
+    queryKey: queryKeys.followUps(id),
+    queryFn: async ({ signal }) => {
+      const path = `/api/messages/${encodeURIComponent(id)}/follow-ups`;
+      const { items } = await api.get<FollowUpList>(path, { signal });
+      return items.map(({ question }) => question);
+    },
+    enabled: !refused && citations.length > 0,
+    staleTime: 300_000,
+    // Nice to have: an answer does not fail for the want of them.
+    retry: false,
   });
 }
 

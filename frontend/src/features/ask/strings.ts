@@ -69,6 +69,7 @@ export const answer = {
   model: (name: string) => `Written by ${name}`,
   sources: 'Sources',
   nearest: 'Closest pages',
+  followUps: 'Ask next',
   docsDontSay: 'The docs don’t say.',
   retry: 'Ask again',
   tryAgain: 'Try again',
