@@ -1,10 +1,10 @@
 import { Check, CircleAlert, Copy, Info, RotateCcw } from 'lucide-react';
 import { memo, type ReactNode, useCallback, useEffect, useRef, useState } from 'react';
 import type { Citation, Message } from '../../lib/apiTypes';
+import { copyText } from '../../lib/copyText';
 import { Button, IconButton } from '../../ui/Button';
 import { AnswerText } from './AnswerText';
 import { CitationPopover } from './CitationPopover';
-import { copyText } from './copyText';
 import { useThumbs } from './Feedback';
 import type { ShownRun } from './runReader';
 import { Sources } from './Sources';
