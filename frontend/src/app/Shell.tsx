@@ -53,6 +53,8 @@ function usePageShortcuts(): void {
   useShortcut('g b', () => void navigate({ to: '/' }));
   useShortcut('g a', () => void navigate({ to: '/ask' }));
   useShortcut('g k', () => void navigate({ to: '/knowledge' }));
+  useShortcut('g i', () => void navigate({ to: '/insights' }));
+  useShortcut('g w', () => void navigate({ to: '/widgets' }));
   useShortcut('g s', () => void navigate({ to: '/status' }));
 }
 

@@ -1,4 +1,13 @@
-import { Activity, BookOpen, Bot, MessageSquareText, Settings, Users } from 'lucide-react';
+import {
+  Activity,
+  AppWindow,
+  BookOpen,
+  Bot,
+  ChartColumn,
+  MessageSquareText,
+  Settings,
+  Users,
+} from 'lucide-react';
 import type { Person } from '../lib/apiTypes';
 import { frame } from './strings';
 
@@ -6,6 +15,8 @@ const all = [
   { to: '/', label: frame.bots, icon: Bot },
   { to: '/ask', label: frame.ask, icon: MessageSquareText },
   { to: '/knowledge', label: frame.knowledge, icon: BookOpen },
+  { to: '/insights', label: frame.insights, icon: ChartColumn },
+  { to: '/widgets', label: frame.widgets, icon: AppWindow },
   { to: '/status', label: frame.status, icon: Activity },
   { to: '/people', label: frame.people, icon: Users },
   { to: '/settings', label: frame.settings, icon: Settings },

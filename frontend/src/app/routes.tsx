@@ -7,6 +7,7 @@ import {
   type RouterHistory,
 } from '@tanstack/react-router';
 import { type BotTab, isBotTab } from '../lib/botTabs';
+import { insightSearch } from '../lib/insightSearch';
 import { BrokenPage } from './BrokenPage';
 import { Gate } from './Gate';
 import { NotFoundPage } from './NotFoundPage';
@@ -52,6 +53,19 @@ const knowledge = createRoute({
   component: lazyRouteComponent(() => import('../features/knowledge/KnowledgePage'), 'KnowledgePage'),
 });
 
+const insights = createRoute({
+  getParentRoute: () => root,
+  path: '/insights',
+  validateSearch: insightSearch,
+  component: lazyRouteComponent(() => import('../features/insights/InsightsPage'), 'InsightsPage'),
+});
+
+const widgets = createRoute({
+  getParentRoute: () => root,
+  path: '/widgets',
+  component: lazyRouteComponent(() => import('../features/widgets/WidgetsPage'), 'WidgetsPage'),
+});
+
 const status = createRoute({
   getParentRoute: () => root,
   path: '/status',
@@ -87,6 +101,8 @@ export function createAppRouter(history?: RouterHistory) {
       ask,
       thread,
       knowledge,
+      insights,
+      widgets,
       status,
       people,
       settings,

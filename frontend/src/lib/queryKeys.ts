@@ -14,6 +14,8 @@ export const queryKeys = {
   sourcePages: (sourceId: string) => ['source-pages', sourceId] as const,
   knowledge: ['knowledge'] as const,
   status: ['status'] as const,
+  insights: (query: string) => ['insights', query] as const,
+  widgets: ['widgets'] as const,
   threads: ['threads'] as const,
   messages: (threadId: string) => ['messages', threadId] as const,
   followUps: (messageId: string) => ['follow-ups', messageId] as const,

@@ -1,0 +1,210 @@
+import { Link } from '@tanstack/react-router';
+import { Check, Copy, Plus } from 'lucide-react';
+import { useState } from 'react';
+import type { Widget } from '../../lib/apiTypes';
+import { useBots } from '../../lib/bots';
+import { copyText } from '../../lib/copyText';
+import { useUser } from '../../lib/session';
+import { useShortcut } from '../../lib/shortcuts';
+import { dateTime } from '../../lib/time';
+import { useWidgets } from '../../lib/widgets';
+import { Button, buttonLook } from '../../ui/Button';
+import { Dialog } from '../../ui/Dialog';
+import { Page } from '../../ui/Page';
+import { EmptyState, FailedState, LoadingState } from '../../ui/States';
+import { controls } from '../../ui/strings';
+import { ready, widgets as words } from './strings';
+import { WidgetForm } from './WidgetForm';
+import { useChangeWidget, useCreateWidget, useRevokeWidget } from './widgetsApi';
+
+/** The chats on people's own sites: made, changed, revoked, and the line that puts one into a page. */
+export function WidgetsPage() {
+  const found = useWidgets();
+  const user = useUser();
+  const [making, setMaking] = useState(false);
+  const make = () => setMaking(true);
+  useShortcut('c', make);
+  const button = (
+    <Button look="primary" onClick={make}>
+      <Plus size={16} aria-hidden />
+      {words.make}
+    </Button>
+  );
+  return (
+    <Page title={words.title} actions={found.data && found.data.length > 0 ? button : null}>
+      <p className="max-w-prose text-ink-2">{words.intro}</p>
+      {found.data ? (
+        found.data.length === 0 ? (
+          <EmptyState action={button}>{words.empty}</EmptyState>
+        ) : (
+          <>
+            <ul
+              aria-label={user?.role === 'owner' ? words.all : words.list}
+              className="divide-y divide-line rounded-2 border border-line bg-surface"
+            >
+              {found.data.map((widget) => (
+                <Row key={widget.id} widget={widget} />
+              ))}
+            </ul>
+            <p className="max-w-prose text-sm text-ink-2">{words.public}</p>
+          </>
+        )
+      ) : found.error ? (
+        <FailedState error={found.error} onRetry={() => void found.refetch()} />
+      ) : (
+        <LoadingState rows={2} />
+      )}
+      {making ? <NewWidgetDialog onClose={() => setMaking(false)} /> : null}
+    </Page>
+  );
+}
+
+function Row({ widget }: { widget: Widget }) {
+  const user = useUser();
+  const bots = useBots().data ?? [];
+  const [asking, setAsking] = useState<'change' | 'revoke' | null>(null);
+  const mine = widget.owner_id === user?.id;
+  const bot = bots.find(({ id }) => id === widget.bot_id);
+  const close = () => setAsking(null);
+  return (
+    <li className="flex min-w-0 flex-col gap-2 px-4 py-3">
+      <div className="flex flex-wrap items-start gap-x-4 gap-y-2">
+        <div className="min-w-0 flex-1 basis-60">
+          <p className="flex items-center gap-2 font-medium break-words">
+            <span
+              aria-hidden
+              className="size-3 shrink-0 rounded-full border border-line-strong/60"
+              style={{ backgroundColor: widget.look.accent }}
+            />
+            {widget.name}
+          </p>
+          <p className="text-sm break-words text-ink-2">
+            {[
+              widget.origins.map((each) => each.replace(/^https:\/\//, '')).join(', '),
+              widget.bot_id === null ? words.answersFromAll : words.answersFrom(bot?.name ?? words.goneBot),
+              words.made(dateTime(widget.created_at)),
+              ...(mine ? [] : [words.of]),
+            ].join(' · ')}
+          </p>
+        </div>
+        <div className="flex flex-wrap gap-2">
+          <Link to="/insights" search={{ widget: widget.id }} className={buttonLook('quiet')}>
+            {words.insights}
+          </Link>
+          {mine ? (
+            <Button aria-label={words.editOf(widget.name)} onClick={() => setAsking('change')}>
+              {words.edit}
+            </Button>
+          ) : null}
+          <Button look="danger" aria-label={words.revokeOf(widget.name)} onClick={() => setAsking('revoke')}>
+            {words.revoke}
+          </Button>
+        </div>
+      </div>
+      <Snippet widget={widget} />
+      {asking === 'change' ? <ChangeDialog widget={widget} onClose={close} /> : null}
+      {asking === 'revoke' ? <RevokeDialog widget={widget} onClose={close} /> : null}
+    </li>
+  );
+}
+
+const COPIED_MS = 2_000;
+
+function Snippet({ widget }: { widget: Widget }) {
+  const [copied, setCopied] = useState(false);
+  async function copy() {
+    if (!(await copyText(widget.snippet))) return;
+    setCopied(true);
+    setTimeout(() => setCopied(false), COPIED_MS);
+  }
+  return (
+    <div className="flex min-w-0 flex-wrap items-center gap-2">
+      <code className="min-w-0 flex-1 basis-72 rounded-1 bg-sunken px-3 py-2 font-mono text-sm break-all select-all">
+        {widget.snippet}
+      </code>
+      <Button aria-label={words.copyOf(widget.name)} onClick={() => void copy()}>
+        {copied ? <Check size={15} aria-hidden className="text-ok" /> : <Copy size={15} aria-hidden />}
+        <span aria-live="polite">{copied ? words.copied : words.copy}</span>
+      </Button>
+    </div>
+  );
+}
+
+function NewWidgetDialog({ onClose }: { onClose: () => void }) {
+  const create = useCreateWidget();
+  if (!create.data)
+    return (
+      <WidgetForm
+        widget={null}
+        busy={create.isPending}
+        error={create.error}
+        onSubmit={(widget) => create.mutate(widget)}
+        onClose={onClose}
+      />
+    );
+  const origin = new URL(create.data.snippet.match(/src="([^"]+)"/)?.[1] ?? location.href).origin;
+  return (
+    <Dialog
+      title={ready.title}
+      onClose={onClose}
+      footer={
+        <Button look="primary" onClick={onClose}>
+          {ready.done}
+        </Button>
+      }
+    >
+      <div className="flex flex-col gap-4">
+        <p>{ready.paste}</p>
+        <Snippet widget={create.data} />
+        <div className="flex flex-col gap-1 text-sm text-ink-2">
+          <p>{words.policy}</p>
+          <code className="rounded-1 bg-sunken px-3 py-2 font-mono break-all select-all">
+            {words.policyLine(origin)}
+          </code>
+        </div>
+      </div>
+    </Dialog>
+  );
+}
+
+function ChangeDialog({ widget, onClose }: { widget: Widget; onClose: () => void }) {
+  const change = useChangeWidget();
+  return (
+    <WidgetForm
+      widget={widget}
+      busy={change.isPending}
+      error={change.error}
+      onSubmit={(to) => change.mutate({ id: widget.id, change: to }, { onSuccess: onClose })}
+      onClose={onClose}
+    />
+  );
+}
+
+function RevokeDialog({ widget, onClose }: { widget: Widget; onClose: () => void }) {
+  const revoke = useRevokeWidget();
+  return (
+    <Dialog
+      title={words.revokeTitle(widget.name)}
+      onClose={onClose}
+      footer={
+        <>
+          <Button look="quiet" onClick={onClose}>
+            {controls.cancel}
+          </Button>
+          <Button
+            look="danger"
+            disabled={revoke.isPending}
+            onClick={() => revoke.mutate(widget.id, { onSuccess: onClose })}
+          >
+            {words.revoke}
+          </Button>
+        </>
+      }
+    >
+      <div className="flex flex-col gap-4">
+        <p>{words.revokeWhat}</p>
+        {revoke.error ? <FailedState error={revoke.error} /> : null}
+      </div>
+    </Dialog>
+  );
+}

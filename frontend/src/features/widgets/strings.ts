@@ -1,0 +1,74 @@
+/** Words of the Widgets page. */
+export const widgets = {
+  title: 'Widgets',
+  intro:
+    'A widget puts the chat on your own site: you paste one line, and visitors get answers from your docs, with their sources. It sets no cookie.',
+  make: 'Make a widget',
+  empty:
+    'No widgets yet. Make one, name the sites it is for, and paste its line before </body> of their pages.',
+  list: 'Your widgets',
+  all: 'Widgets of this Roost',
+  everySource: 'Every source',
+  answersFrom: (name: string) => `answers as ${name}`,
+  answersFromAll: 'answers from every source',
+  goneBot: 'a bot',
+  of: 'somebody else’s',
+  made: (when: string) => `made ${when}`,
+  edit: 'Change',
+  editOf: (name: string) => `Change ${name}`,
+  line: 'The line for your pages',
+  copy: 'Copy',
+  copyOf: (name: string) => `Copy the line of ${name}`,
+  copied: 'Copied',
+  insights: 'What was asked',
+  revoke: 'Revoke',
+  revokeOf: (name: string) => `Revoke ${name}`,
+  revokeTitle: (name: string) => `Revoke ${name}?`,
+  revokeWhat:
+    'The chat vanishes from its sites when their pages are loaded next, and its key answers nothing from now on. It cannot be brought back; a new widget has a new line. What was asked stays in Insights.',
+  policy: 'If your site has a Content-Security-Policy, allow this address in it:',
+  policyLine: (origin: string) => `script-src ${origin}; connect-src ${origin}`,
+  public:
+    'The key in the line is public: everybody can read it in your pages. It opens asking alone, for the sites named here, so often a minute for each visitor.',
+};
+
+export const form = {
+  newTitle: 'Make a widget',
+  changeTitle: (name: string) => `Change ${name}`,
+  name: 'Name',
+  nameHint: 'For you: visitors never see it.',
+  origins: 'Sites',
+  originsHint: 'One address a line, such as https://docs.example.com. Pages elsewhere cannot use the widget.',
+  bot: 'Answers',
+  botHint: 'A bot brings its prompt, model and sources.',
+  look: 'How it looks',
+  titleOf: 'Title',
+  greeting: 'Greeting',
+  starters: 'Questions to begin with',
+  startersHint: 'Up to three, one a line.',
+  accent: 'Colour',
+  scheme: 'Light or dark',
+  schemes: { auto: 'As the visitor’s system has it', light: 'Light', dark: 'Dark' },
+  position: 'Corner',
+  positions: { right: 'Right', left: 'Left' },
+  preview: 'Preview',
+  previewQuestion: 'How do I begin?',
+  make: 'Make the widget',
+  save: 'Save',
+  saves: { create: 'New widget', change: 'Widget', revoke: 'Revoke a widget' },
+};
+
+export const ready = {
+  title: 'Your widget is ready',
+  paste: 'Paste this line before </body> of every page that is to have the chat.',
+  done: 'Done',
+};
+
+export const usualLook = {
+  title: 'Ask the docs',
+  greeting: 'Ask a question. The answer comes from our documentation, with its sources.',
+  accent: '#0f5c56',
+  scheme: 'auto',
+  position: 'right',
+  starters: [],
+} as const;
