@@ -93,10 +93,11 @@ def test_a_thumb_under_an_answer_from_before_a_kill_counts(tmp_path: Path) -> No
         start_with_bot(here, discord)
         discord.mention(TOKEN, CHANNEL, 7, QUESTION)
         wait_for(lambda: len(answers(discord)) == 1, "the question is answered")
+        answer = discord.state(TOKEN)["messages"][-1]["id"]
+        wait_for(lambda: bool(discord.buttons(TOKEN, answer)), "the answer has grown to its end")
         here.roost.kill()
         here.roost.start()
         wait_for(lambda: discord.connected() == 1, "the bot is back")
-        answer = discord.state(TOKEN)["messages"][-1]["id"]
         up, down = discord.buttons(TOKEN, answer)
         discord.press(TOKEN, answer, 8, up)
         discord.press(TOKEN, answer, 7, down)

@@ -276,6 +276,7 @@ def test_a_press_that_discord_brings_counts_and_is_shown(tmp_path: Path) -> None
         discord.private(DISCORD_TOKEN, 41, QUESTION)
         wait_for(lambda: bool(discord.answers(DISCORD_TOKEN, 41)), "the question is answered")
         answer = discord.state(DISCORD_TOKEN)["messages"][-1]["id"]
+        wait_for(lambda: bool(discord.buttons(DISCORD_TOKEN, answer)), "it has grown to its end")
         up, down = discord.buttons(DISCORD_TOKEN, answer)
         given = {"token": DISCORD_TOKEN, "message_id": answer, "user_id": 41, "button": up}
         assert discord.control("press", **given)["status"] == 200

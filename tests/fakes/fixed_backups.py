@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from roost.domain.replication import BackupStanding, SetAside
+from roost.domain.replication import BackupStanding, LogStanding, SetAside
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -14,10 +14,12 @@ class FixedBackups:
 
     def __init__(self) -> None:
         self.trouble: str | None = None
+        self.lag_s: float | None = None
         self.conflicts = [SetAside("conversations.db.conflict-20260101T000000.000000Z", "conversations", AT)]
 
     def standing(self) -> BackupStanding:
-        return BackupStanding("gs://roost", AT, self.trouble, tuple(self.conflicts), 2, 0)
+        log = None if self.lag_s is None else LogStanding(1, 7, self.lag_s, 0, AT, 7, 7_000, 0)
+        return BackupStanding("gs://roost", AT, self.trouble, tuple(self.conflicts), 2, 0, log=log)
 
     def back_up_now(self, *, adopt: bool = False) -> bool:
         return True

@@ -21,7 +21,7 @@ from roost.knowledge.addresses import AddressPolicy, AllowedHost, SystemResolver
 from roost.services import alerts as module
 from roost.services.alert_watch import AlertWatch, Condition
 from roost.services.alerts import Alerts
-from roost.services.backups import backup_trouble
+from roost.services.backups import LAGS_S, backup_trouble
 from roost.services.ingestion import Ingestion
 from roost.services.owners_bots import OwnersBots
 from roost.services.ports import AlertChannel, CrawlEvent
@@ -425,6 +425,14 @@ def test_copies_that_are_not_kept_up_are_told_once_it_lasts(
     ]
     assert "gs://roost" in sink.received[0]["text"]
     assert "The bucket refuses the writing." in sink.received[0]["text"]
+
+
+def test_a_copy_that_lags_is_trouble_and_one_that_ships_as_it_should_is_not() -> None:
+    backups = FixedBackups()
+    backups.lag_s = LAGS_S - 1
+    assert backup_trouble(backups) is None
+    backups.lag_s = 600
+    assert "lags 10 min" in str(backup_trouble(backups))
 
 
 def test_no_bot_that_can_write_is_said_with_the_remedy(tmp_path: Path, telegram: FakeTelegram) -> None:

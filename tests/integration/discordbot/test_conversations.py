@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
-
 import pytest
 from sqlalchemy import text
 
@@ -196,7 +194,8 @@ def test_a_written_answer_grows_in_one_message_and_no_edit_changes_nothing(
     assert len(state["edits"]) >= 3
     assert not any(edit["unchanged"] for edit in state["edits"])
     growth = [edit["at"] for edit in state["edits"][:-1]]
-    assert min(later - earlier for earlier, later in pairwise(growth)) > 1.3
+    # One in a second and a half, however unevenly they arrive.
+    assert len(growth) <= (growth[-1] - growth[0]) / 1.5 + 2
     assert all(edit["text"].endswith("…") for edit in state["edits"][:-1])
 
 

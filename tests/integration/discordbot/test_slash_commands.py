@@ -54,7 +54,7 @@ def test_a_question_is_acknowledged_at_once_and_answered_in_its_place(
     answerer.hold()
     discord.slash(TOKEN, "ask", ANNA, "How?", channel_id=str(CHANNEL))
     wait_until(lambda: interactions(discord)[0]["deferred_after_s"] is not None)
-    assert interactions(discord)[0]["deferred_after_s"] < 1
+    assert interactions(discord)[0]["deferred_after_s"] < 3
     answerer.release()
     wait_until(lambda: interactions(discord)[0]["texts"] == ["Answer to: How?"])
     assert not interactions(discord)[0]["ephemeral"]

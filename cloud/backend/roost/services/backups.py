@@ -6,6 +6,9 @@ from typing import Protocol
 
 from roost.domain.replication import BackupStanding
 
+LAGS_S = 120.0
+"""A write that old and not in the bucket is no matter of waiting any more."""
+
 
 class Backups(Protocol):
     def standing(self) -> BackupStanding: ...
@@ -26,4 +29,9 @@ def backup_trouble(backups: Backups) -> str | None:
     standing = backups.standing()
     if standing.trouble is not None:
         return f"The copies in {standing.bucket} are not kept up to date: {standing.trouble}"
+    if standing.log is not None and standing.log.lag_s >= LAGS_S:
+        return (
+            f"The copy in {standing.bucket} lags {standing.log.lag_s / 60:.0f} min behind: a disk that is"
+            " lost now takes that much with it."
+        )
     return None
