@@ -104,6 +104,9 @@ def integrity(path: Path) -> str:
 
 
 def test_after_the_loss_of_the_disk_bots_and_conversations_are_back(place: Place, tmp_path: Path) -> None:
+    """S003-1, S003-16 to S003-19, S003-28. Defect 1: a restore works. Defect 2: conversations are copied.
+    Defect 3: bots are loaded after it. Defect 5: the index never goes there.
+    """
     data_dir = tmp_path / "data"
     with world(data_dir, place.environ) as here:
         here.roost.start()
@@ -153,6 +156,7 @@ def test_killed_on_a_disk_that_survives_nothing_is_lost_or_set_aside(place: Plac
 
 
 def test_a_stalled_bucket_does_not_hold_up_the_stop(gcs: FakeGcs, tmp_path: Path) -> None:
+    """S003-20."""
     data_dir = tmp_path / "data"
     with RoostProcess(data_dir, on(gcs)) as roost:
         roost.start()
@@ -242,6 +246,7 @@ def refused_account(folder: Path, gcs: FakeGcs) -> Path:
 def test_bad_credentials_are_named_and_waited_for(
     gcs: FakeGcs, tmp_path: Path, make: Callable[[Path, FakeGcs], Path]
 ) -> None:
+    """S003-38, S003-40."""
     credentials = make(tmp_path, gcs)
     environ = {**on(gcs), "GOOGLE_APPLICATION_CREDENTIALS": str(credentials)}
     with RoostProcess(tmp_path / "data", environ) as roost:
@@ -466,6 +471,7 @@ def adopt(place: Place, data_dir: Path) -> str:
 
 
 def test_an_emptied_bucket_is_filled_again_once_a_person_says_so(place: Place, tmp_path: Path) -> None:
+    """S003-7: what is here is never overwritten by nothing."""
     data_dir = tmp_path / "data"
     with RoostProcess(data_dir, place.environ) as roost:
         roost.start()

@@ -69,6 +69,7 @@ def test_the_dockerfile_is_clean() -> None:
 def test_the_image_runs_as_nobody_special_and_keeps_only_data_in_app(
     final_stage: list[tuple[str, str]],
 ) -> None:
+    """S003-27."""
     user = [rest for word, rest in final_stage if word == "USER"]
     assert [int(part) > 0 for part in user[-1].split(":")] == [True, True]
     targets = [rest.split()[-1] for word, rest in final_stage if word in ("COPY", "ADD")]
@@ -402,6 +403,7 @@ def deploy_step(build: dict[str, Any], values: Mapping[str, str]) -> tuple[str, 
 
 
 def test_the_build_sets_the_bucket_and_the_key(build: dict[str, Any], project: Project) -> None:
+    """S003-44. Defect 4: the deployed service knows its bucket."""
     values = {"_GCS_BUCKET_NAME": "demo-roost", "_OWNER_EMAILS": OWNERS}
     script, env = deploy_step(build, values)
     done = subprocess.run(
