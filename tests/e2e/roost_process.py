@@ -104,6 +104,15 @@ class RoostProcess:
         process.wait(10)
         self._collector.join(10)
 
+    def pause(self) -> None:
+        """SIGSTOP: it does nothing, and does not know of it."""
+        for pid in self._pids():
+            os.kill(pid, signal.SIGSTOP)
+
+    def resume(self) -> None:
+        for pid in self._pids():
+            os.kill(pid, signal.SIGCONT)
+
     def terminate(self, within_s: float = 15.0) -> int:
         """SIGTERM; the exit code."""
         process = self._running()
@@ -134,6 +143,11 @@ class RoostProcess:
             "PYTHONUNBUFFERED": "1",
             **self._environ,
         }
+
+    def _pids(self) -> list[int]:
+        """The server and its worker."""
+        children = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text("ascii").split()
+        return [self.pid, *map(int, children)]
 
     def _running(self) -> subprocess.Popen[str]:
         if self._process is None:
