@@ -1,6 +1,6 @@
 import { QueryClient, QueryClientProvider } from '@tanstack/react-query';
 import { createMemoryHistory, RouterProvider } from '@tanstack/react-router';
-import { cleanup, render, screen } from '@testing-library/react';
+import { cleanup, render, screen, waitFor } from '@testing-library/react';
 import userEvent from '@testing-library/user-event';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { createAppRouter } from './routes';
@@ -107,3 +107,24 @@ test("a rejected token's sentence stands under the field, and the token stays to
     },
   ]);
 });
+
+test('while Roost moves to another container the page stays and says so quietly', async () => {
+  server.signedIn = true;
+  open('/?add=true');
+  const user = userEvent.setup();
+  await user.type(await screen.findByLabelText('Token'), '123:typed');
+  server.answerToNewBot = () => {
+    if (server.state === 'ready') return Response.json({ id: 'b1' }, { status: 201 });
+    return Response.json({ error: { code: 'handover', message: 'Moving.' } }, { status: 503 });
+  };
+  server.state = 'handover';
+  await user.click(screen.getByRole('button', { name: 'Add the bot' }));
+  expect(await screen.findByText(/Roost is moving to a new container/)).toBeTruthy();
+  const token = screen.getByLabelText('Token') as HTMLInputElement;
+  expect(token.value).toBe('123:typed');
+  server.state = 'ready';
+  await waitFor(() => expect(screen.queryByText(/Roost is moving/)).toBeNull(), { timeout: 10_000 });
+  const posted = server.sent.filter(({ method, path }) => method === 'POST' && path === '/api/bots');
+  expect(posted.length).toBeGreaterThan(1);
+  expect(new Set(posted.map(({ body }) => JSON.stringify(body))).size).toBe(1);
+}, 20_000);

@@ -27,6 +27,10 @@ export function Gate() {
   const [linkCode, setLinkCode] = useState(readLinkCode);
 
   useEffect(() => api.onUnauthorized(() => signedOut(client)), [client]);
+  useEffect(
+    () => api.onMoving(() => void client.invalidateQueries({ queryKey: queryKeys.session })),
+    [client],
+  );
 
   if (data?.user && data.user.id !== lastUser.current?.id) {
     if (lastUser.current) client.removeQueries({ predicate: ({ queryKey }) => queryKey[0] !== 'session' });
@@ -41,7 +45,9 @@ export function Gate() {
   };
 
   const user = lastUser.current;
-  const before = whatComesBefore(data, session.error, linkCode, onSignedIn);
+  // While Roost moves to another container the pages stay: they read, and their writes wait by themselves.
+  const moves = user !== null && data !== undefined && data.state !== 'ready';
+  const before = moves ? null : whatComesBefore(data, session.error, linkCode, onSignedIn);
   return (
     <>
       {user ? <Shell key={user.id} user={user} /> : null}

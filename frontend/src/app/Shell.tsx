@@ -1,8 +1,9 @@
 import { Navigate, Outlet, useLocation, useNavigate } from '@tanstack/react-router';
-import { WifiOff } from 'lucide-react';
+import { Truck, WifiOff } from 'lucide-react';
 import { useCallback, useEffect, useState } from 'react';
 import type { Person } from '../lib/apiTypes';
 import { useLiveState } from '../lib/liveEvents';
+import { useSession } from '../lib/session';
 import { listenForShortcuts, useShortcut } from '../lib/shortcuts';
 import { FindDialog } from './FindDialog';
 import { useLiveUpdates } from './liveUpdates';
@@ -39,6 +40,7 @@ export function Shell({ user }: { user: Person }) {
       <PhoneHeader onFind={openFind} />
       <main id="content" tabIndex={-1} className="min-w-0 flex-1 pb-16 outline-none md:pb-0">
         <LostConnection />
+        <Moving />
         {astray ? <Navigate to="/ask" replace /> : <Outlet />}
       </main>
       <PhonePages user={user} />
@@ -56,6 +58,19 @@ function usePageShortcuts(): void {
   useShortcut('g i', () => void navigate({ to: '/insights' }));
   useShortcut('g w', () => void navigate({ to: '/widgets' }));
   useShortcut('g s', () => void navigate({ to: '/status' }));
+}
+
+/** Roost moves to another container, or waits for its data: what is written meanwhile is sent again by itself. */
+function Moving() {
+  const session = useSession().data;
+  if (!session || session.state === 'ready') return null;
+  return (
+    <p role="status" className="flex items-center gap-2 bg-info-soft px-4 py-2 text-sm text-info sm:px-8">
+      <Truck size={15} aria-hidden className="shrink-0" />
+      {session.state === 'handover' ? frame.moving : (session.reason ?? frame.notReady[session.state])}{' '}
+      {frame.kept}
+    </p>
+  );
 }
 
 /** How long the live stream may be away before the page speaks of it: a restart takes a second or two. */

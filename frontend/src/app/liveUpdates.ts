@@ -32,6 +32,12 @@ export function useLiveUpdates(): void {
     broke.current = false;
     void client.invalidateQueries();
   }, [state, client]);
+  const ready = useSession().data?.state === 'ready';
+  const moved = useRef(false);
+  useEffect(() => {
+    if (ready && moved.current) void client.invalidateQueries();
+    moved.current = !ready;
+  }, [ready, client]);
   useLiveEvent<Bot | Deleted>('bot', (bot) => {
     if ('deleted' in bot) dropBot(client, bot.id);
     else putBot(client, bot);

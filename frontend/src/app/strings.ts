@@ -18,6 +18,8 @@ export const frame = {
   broken: 'This page failed to show. Nothing you saved is lost. Reload the page to go on.',
   brokenTitle: 'Something broke',
   reload: 'Reload the page',
+  moving: 'Roost is moving to a new container.',
+  kept: 'You can go on; what you write is saved in a moment.',
   lost: 'Roost does not answer. Trying again…',
   notReady: {
     restoring: 'Roost is restoring your data.',

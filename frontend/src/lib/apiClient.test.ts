@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { ApiClient, ApiError, mayRetry, UnreachableError } from './apiClient';
 
 interface Sent {
@@ -117,4 +117,31 @@ test('refusals of the request itself may not be tried again', () => {
   expect(mayRetry(new ApiError('', 404, 'not_found'))).toBe(false);
   expect(mayRetry(new ApiError('', 503, 'busy'))).toBe(true);
   expect(mayRetry(new ApiError('', 429, 'limit'))).toBe(true);
+});
+
+test('a write waits for a server that moves to another container, whatever becomes of the old one', async () => {
+  const handover = () => refusal(503, { code: 'handover', message: 'Moving.' }, { 'Retry-After': '2' });
+  const standby = () => refusal(503, { code: 'standby', message: 'Standing by.' }, { 'Retry-After': '2' });
+  const gone = () => new TypeError('Failed to fetch');
+  const { api, sent } = client(
+    handover(),
+    handover(),
+    standby(),
+    standby(),
+    gone(),
+    gone(),
+    Response.json({ id: 'b1' }),
+  );
+  const moving = vi.fn();
+  api.onMoving(moving);
+  await expect(api.post('/api/bots', { name: 'typed' })).resolves.toEqual({ id: 'b1' });
+  expect(new Set(sent.map(({ key }) => key))).toEqual(new Set(['key-1']));
+  expect(sent.map(({ init }) => init.body)).toEqual(Array(7).fill('{"name":"typed"}'));
+  expect(moving).toHaveBeenCalledTimes(4);
+});
+
+test('a server that stays away for minutes is told about in the end', async () => {
+  const standby = () => refusal(503, { code: 'standby', message: 'Standing by.' }, { 'Retry-After': '2' });
+  const { api } = client(...Array.from({ length: 200 }, standby));
+  await expect(api.post('/api/bots', {})).rejects.toThrow('Standing by.');
 });

@@ -51,9 +51,15 @@ const LONGEST_WAIT_S = 5;
 const READ_TRIES = 5;
 const WRITE_TRIES = 3;
 
+/** Codes of a server that is being replaced, or waits for its data: what is refused now is taken in a moment. */
+const MOVING = new Set(['restoring', 'standby', 'handover']);
+const MOVING_PAUSE_MS = 1_000;
+const MOVING_TRIES = 120;
+
 /** Speaks JSON with the server. Every write carries an Idempotency-Key; 503 with Retry-After is tried again. */
 export class ApiClient {
   private readonly unauthorized = new Set<() => void>();
+  private readonly moving = new Set<() => void>();
 
   constructor(private readonly options: ApiClientOptions) {}
 
@@ -61,6 +67,12 @@ export class ApiClient {
   onUnauthorized(listener: () => void): () => void {
     this.unauthorized.add(listener);
     return () => this.unauthorized.delete(listener);
+  }
+
+  /** Calls `listener` whenever a request waits for a server that is being replaced. Returns what stops it. */
+  onMoving(listener: () => void): () => void {
+    this.moving.add(listener);
+    return () => this.moving.delete(listener);
   }
 
   get<T>(path: string, { query, signal }: ReadOptions = {}): Promise<T> {
@@ -108,11 +120,29 @@ export class ApiClient {
     tries: number,
     signal?: AbortSignal,
   ): Promise<T> {
-    for (let left = tries; ; left--) {
-      const response = await this.answer(method, path, body, headers, signal);
+    let patience = method === 'GET' ? 0 : MOVING_TRIES;
+    for (let left = tries, moved = false; ; left--) {
+      let response: Response;
+      try {
+        response = await this.answer(method, path, body, headers, signal);
+      } catch (error) {
+        // The old container has gone, and the way to the new one is not open yet.
+        if (!moved || !(error instanceof UnreachableError) || patience-- <= 0) throw error;
+        await this.options.pause(MOVING_PAUSE_MS, signal);
+        continue;
+      }
       if (response.ok) return await parsed<T>(response);
       const refusal = await this.refusal(response);
       const wait_s = refusal.retryAfter_s;
+      if (refusal.status === 503 && MOVING.has(refusal.code)) {
+        for (const listener of this.moving) listener();
+        if (patience-- > 0) {
+          moved = true;
+          const wait_ms = (refusal.retryAfter_s ?? 1) * 1000;
+          await this.options.pause(Math.min(wait_ms, LONGEST_WAIT_S * 1000), signal);
+          continue;
+        }
+      }
       const waits = (refusal.status === 503 || refusal.code === 'in_flight') && wait_s !== null;
       if (!waits || wait_s > LONGEST_WAIT_S || left <= 1) throw refusal;
       await this.options.pause(wait_s * 1000, signal);

@@ -13,6 +13,7 @@ from flask import Request
 
 from roost.domain.accounts import Person, Role
 from roost.errors import Forbidden, InvalidInput, Unauthenticated, Unavailable
+from roost.services.readiness import State
 from roost.settings import Settings
 from roost.web.cookies import session_secret
 from roost.web.hosts import is_direct_from_here, is_sent_to_us
@@ -100,7 +101,7 @@ def check_ready(services: Services, *, reads: bool = False) -> None:
         raise Unavailable(
             standing.reason or "Roost is starting. Try again in a moment.",
             code=standing.state,
-            retry_after_s=2,
+            retry_after_s=1 if standing.state is State.HANDOVER else 2,
         )
 
 
