@@ -14,6 +14,7 @@ from roost.clock import SystemClock
 from roost.domain.bots import BotChange, NewBot, Platform, Status
 from roost.errors import InvalidInput, Unavailable
 from roost.llm.openai_compatible import OpenAICompatible
+from roost.services.query_rewriting import QueryRewriting
 from roost.services.question_answering import QuestionAnswering, WritingDefaults
 from roost.services.spending import Spending
 from roost.storage.database import Database
@@ -165,9 +166,11 @@ def test_who_asks_for_secrets_finds_none_in_what_the_model_is_given(
     database.open()
     with FakeLlm() as llm:
         clock = SystemClock()
+        writer = OpenAICompatible(clock)
         answering = _Answering(
             FixedRetriever(),
-            OpenAICompatible(clock),
+            writer,
+            QueryRewriting(writer, clock),
             WritingDefaults(llm.base_url, KEY, "m"),
             Spending(database, clock, None, None),
         )

@@ -55,15 +55,15 @@ class House:
     def receive(self, person: str, bot: str = "bot") -> InboxEntry:
         self.next_update += 1
         update = Update(self.next_update, f"chat of {person}", "{}", person)
-        return self.inbox.receive(bot, [update])[0]
+        return self.inbox.receive(bot, [update]).result()[0]
 
     def exchange(self, person: str, question: str, bot: str = "bot") -> str:
         """A question and its answer, delivered; returns the answer's id."""
         entry, answer_id = self.receive(person, bot), self.inbox.new_answer_id()
         self.inbox.record_answer(
             bot, "telegram", entry, question, ANSWER, ["part"], opened=False, answer_id=answer_id
-        )
-        self.inbox.mark_sent(bot, entry.update.update_id, 0, last=True)
+        ).result()
+        self.inbox.mark_sent(bot, entry.update.update_id, 0, last=True).result()
         return answer_id
 
     def count(self, table: str) -> int:
@@ -130,7 +130,7 @@ def test_what_is_under_way_for_somebody_forgotten_is_not_stored(house: House) ->
     entry = house.receive(ANNA)
     house.privacy().forget_person(ANNA)
     with pytest.raises(NotFound) as answering:
-        house.inbox.record_answer("bot", "telegram", entry, "q", ANSWER, ["p"], opened=True)
+        house.inbox.record_answer("bot", "telegram", entry, "q", ANSWER, ["p"], opened=True).result()
     with pytest.raises(NotFound) as noticing:
         house.inbox.record_notice("bot", entry, ["p"], opened=True)
     assert (answering.value.code, noticing.value.code) == (FORGOTTEN, FORGOTTEN)
@@ -146,7 +146,7 @@ def test_the_update_that_asked_stays_as_a_number_only(house: House) -> None:
     with house.database.read() as db:
         row = db.execute(text("SELECT payload, chat_key, person, status FROM inbox")).one()
     assert tuple(row) == ("{}", "", "", "dropped")
-    assert house.inbox.receive("bot", [entry.update]) == []
+    assert house.inbox.receive("bot", [entry.update]).result() == []
 
 
 def test_only_who_asked_judges_an_answer_of_this_bot(house: House) -> None:
@@ -207,8 +207,8 @@ def test_more_than_a_batch_goes_in_one_evening(house: House) -> None:
 
 def test_moved_chats_keep_their_conversations(house: House) -> None:
     for key in ("-5/0/1", "-5/7/1", "-55/0/1", "-5"):
-        entry = house.inbox.receive("bot", [Update(hash(key) % 10_000, key, "{}", ANNA)])[0]
-        house.inbox.record_answer("bot", "telegram", entry, key, ANSWER, ["p"], opened=False)
+        entry = house.inbox.receive("bot", [Update(hash(key) % 10_000, key, "{}", ANNA)]).result()[0]
+        house.inbox.record_answer("bot", "telegram", entry, key, ANSWER, ["p"], opened=False).result()
     house.inbox.move_chat("bot", "-5", "-1005")
     house.inbox.move_chat("bot", "-5", "-1005")
     with house.database.read() as db:

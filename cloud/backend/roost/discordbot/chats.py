@@ -183,8 +183,7 @@ class Chats:
             answered.set()
         answer_id = self._inbox.new_answer_id()
         payloads = to_payloads(answer_parts(answer), thumb_buttons(answer_id))
-        await self._storage.run(
-            self._inbox.record_answer,
+        storing = self._inbox.record_answer(
             self._bot_id,
             PLATFORM,
             entry,
@@ -194,6 +193,7 @@ class Chats:
             opened=True,
             answer_id=answer_id,
         )
+        await asyncio.wrap_future(storing)
         took_s = self._monotonic_s() - began_s
         self._note(
             "info",

@@ -79,9 +79,10 @@ class Delivery:
                 content = from_payload(reply.payload)[0].strip()
                 if any(said == content or said.endswith("\n" + content) for said in there):
                     last = reply is replies[-1]
-                    await self._storage.run(
-                        self._inbox.mark_sent, self._bot_id, entry.update.update_id, reply.part, last=last
+                    marking = self._inbox.mark_sent(
+                        self._bot_id, entry.update.update_id, reply.part, last=last
                     )
+                    await asyncio.wrap_future(marking)
             replies = await self._storage.run(self._inbox.replies, self._bot_id, entry.update.update_id)
         elif place.token is not None and any(reply.part for reply in begun):
             # A follow-up takes no nonce.
@@ -204,7 +205,7 @@ class Delivery:
                     self._note("warning", error.message)
                 wait_s = RETRY.delay_s(failures, self._chance())
                 await asyncio.sleep(max(wait_s, error.retry_after_s or 0.0))
-        await self._storage.run(self._inbox.mark_sent, self._bot_id, update_id, reply.part, last=last)
+        await asyncio.wrap_future(self._inbox.mark_sent(self._bot_id, update_id, reply.part, last=last))
 
     async def _said_since(self, place: Place) -> list[str]:
         """What bots have said in the channel since the question."""

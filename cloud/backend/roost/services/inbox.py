@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from concurrent.futures import Future
 from datetime import datetime, timedelta
 
 from roost.clock import Clock, Ids, parse_timestamp, timestamp
@@ -16,7 +17,7 @@ from roost.domain.answers import Answer, Turn
 from roost.domain.chat import ChatStats
 from roost.storage import chat
 from roost.storage import inbox as store
-from roost.storage.database import Database
+from roost.storage.database import Database, Transaction
 from roost.storage.inbox import InboxEntry, Reply, Update
 
 KEPT = timedelta(days=8)
@@ -24,7 +25,7 @@ KEPT = timedelta(days=8)
 
 
 class Inbox:
-    """`conversations` is conversations.db. Thread-safe; every method may wait for a commit."""
+    """`conversations` is conversations.db. Thread-safe; what gives no future may wait for a commit."""
 
     def __init__(self, conversations: Database, clock: Clock, ids: Ids) -> None:
         self._database = conversations
@@ -43,17 +44,21 @@ class Inbox:
         with self._lock:
             self._ambiguous_sends += 1
 
-    def receive(self, bot_id: str, updates: Sequence[Update]) -> list[InboxEntry]:
-        """Stores a batch in one write; returns what is new. Only then may the platform be told that it
-        arrived.
+    def receive(self, bot_id: str, updates: Sequence[Update]) -> Future[list[InboxEntry]]:
+        """Stores a batch in one write, and gives what is new of it. Does not wait: only once the future has
+        ended may the platform be told that it arrived.
         """
         now = self._clock.now()
-        new = set(self._database.write(lambda db: store.insert_updates(db, bot_id, updates, now)))
-        return [
-            InboxEntry(update, answered=False, attempts=0, received_at=timestamp(now))
-            for update in updates
-            if update.update_id in new
-        ]
+
+        def insert(db: Transaction) -> list[InboxEntry]:
+            new = set(store.insert_updates(db, bot_id, updates, now))
+            return [
+                InboxEntry(update, answered=False, attempts=0, received_at=timestamp(now))
+                for update in updates
+                if update.update_id in new
+            ]
+
+        return self._database.submit(insert)
 
     def take_up(self, bot_id: str) -> list[InboxEntry]:
         """What earlier starts left undone, oldest first."""
@@ -89,11 +94,12 @@ class Inbox:
         *,
         opened: bool,
         answer_id: str | None = None,
-    ) -> None:
+    ) -> Future[None]:
         """Stores the answer, what to send for it, and the conversation. `opened`: the first part is sent
         next. `answer_id` is fresh, of `new_answer_id`, where the replies themselves name the answer.
 
-        Raises NotFound (`forgotten`) when the person has had the question deleted meanwhile.
+        Does not wait: the future ends once all is stored, with NotFound (`forgotten`) when the person has had
+        the question deleted meanwhile.
         """
         now = self._clock.now()
         exchange = chat.Exchange(
@@ -111,7 +117,9 @@ class Inbox:
         )
         update_id = entry.update.update_id
         opened_at = now if opened else None
-        self._database.write(lambda db: store.store_answer(db, exchange, update_id, payloads, opened_at))
+        return self._database.submit(
+            lambda db: store.store_answer(db, exchange, update_id, payloads, opened_at)
+        )
 
     def record_notice(self, bot_id: str, entry: InboxEntry, payloads: Sequence[str], *, opened: bool) -> None:
         """Stores a reply that is no answer, such as the help text."""
@@ -136,9 +144,10 @@ class Inbox:
         """The platform said that the part did not arrive; it is not ambiguous any more."""
         self._database.write(lambda db: store.open_reply(db, bot_id, update_id, part, None))
 
-    def mark_sent(self, bot_id: str, update_id: int, part: int, *, last: bool) -> None:
+    def mark_sent(self, bot_id: str, update_id: int, part: int, *, last: bool) -> Future[None]:
+        """Does not wait: the future ends once it is stored."""
         now = self._clock.now()
-        self._database.write(lambda db: store.mark_sent(db, bot_id, update_id, part, now, last=last))
+        return self._database.submit(lambda db: store.mark_sent(db, bot_id, update_id, part, now, last=last))
 
     def finish(self, bot_id: str, update_id: int) -> None:
         now = self._clock.now()

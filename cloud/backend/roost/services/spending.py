@@ -14,6 +14,7 @@ from roost.domain.answers import Question
 from roost.domain.chat import DayUse
 from roost.errors import LimitReached
 from roost.storage import daily_use
+from roost.storage.daily_use import Kind
 from roost.storage.database import Database, Transaction
 
 # Web questions that are about no bot share one allowance of tokens.
@@ -46,6 +47,7 @@ class Spending:
         self._lock = threading.Lock()
         # What people who had their record deleted had used that day: deleting is no way round the limit.
         self._carried: dict[tuple[date, str], int] = {}
+        self._swept: date | None = None
 
     @property
     def tokens_limit(self) -> int | None:
@@ -84,11 +86,7 @@ class Spending:
         questions_left = self._questions_per_person
         if questions_left is not None:
             questions_left -= self._carried_of(place.at, place.person)
-        reached = self._database.write(
-            lambda db: daily_use.reserve(
-                db, place.at, place.person, place.bot, questions_left, self._tokens_per_bot
-            )
-        )
+        reached = self._database.write(lambda db: self._reserve(db, place, questions_left))
         if reached is not None:
             raise LimitReached(_SENTENCES[reached], code="daily_limit")
         return place
@@ -101,6 +99,13 @@ class Spending:
     def release(self, place: Reservation) -> None:
         """No written answer came of it."""
         self._database.write(lambda db: daily_use.add(db, place.at, "questions", place.person, -1))
+
+    def _reserve(self, db: Transaction, place: Reservation, questions_left: int | None) -> Kind | None:
+        if self._swept != place.at.date():
+            # Once a day and start: nothing reads what was used on other days.
+            self._swept = place.at.date()
+            daily_use.forget_old(db, place.at)
+        return daily_use.reserve(db, place.at, place.person, place.bot, questions_left, self._tokens_per_bot)
 
     def _carried_of(self, at: datetime, person: str) -> int:
         with self._lock:

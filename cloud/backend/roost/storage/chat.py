@@ -26,7 +26,7 @@ from roost.domain.chat import (
     title_of,
 )
 from roost.errors import Conflict, Forbidden, InvalidInput, NotFound
-from roost.storage.questions import record_question
+from roost.storage.questions import AskedQuestion, note_question, record_question
 from roost.storage.statements import text
 
 _SELECT_THREADS = (
@@ -62,12 +62,12 @@ class Exchange:
 
 def record_exchange(db: Connection, exchange: Exchange) -> None:
     """Stores a question and its answer in the chat's thread, which is made when there is none."""
-    db.execute(
+    thread = db.execute(
         text(
             "INSERT INTO threads (id, bot_id, platform, chat_key, person, title, created_at, updated_at)"
             " VALUES (:id, :bot_id, :platform, :chat_key, :person, :title, :at, :at)"
             " ON CONFLICT (bot_id, chat_key) WHERE chat_key IS NOT NULL"
-            " DO UPDATE SET updated_at = excluded.updated_at"
+            " DO UPDATE SET updated_at = excluded.updated_at RETURNING id, person"
         ),
         {
             "id": exchange.thread_id,
@@ -78,12 +78,18 @@ def record_exchange(db: Connection, exchange: Exchange) -> None:
             "title": title_of(exchange.question),
             "at": timestamp(exchange.answered_at),
         },
+    ).one()
+    add_user_message(db, exchange.question_id, thread.id, exchange.question, exchange.asked_at)
+    _add_answer(db, thread.id, exchange)
+    asked = AskedQuestion(
+        question_id=exchange.question_id,
+        text=exchange.question,
+        answered_at=timestamp(exchange.answered_at),
+        platform=exchange.platform,
+        asker=thread.person or thread.id,
+        bot_id=exchange.bot_id,
     )
-    thread_id = _chat_thread_id(db, exchange.bot_id, exchange.chat_key)
-    add_user_message(db, exchange.question_id, thread_id or "", exchange.question, exchange.asked_at)
-    add_pending_answer(db, exchange.answer_id, thread_id or "", None, exchange.answered_at)
-    status = MessageStatus.STOPPED if exchange.answer.stopped else MessageStatus.DONE
-    finish_answer(db, exchange.answer_id, exchange.answer, status)
+    note_question(db, exchange.answer_id, asked, exchange.answer)
 
 
 def chat_context(db: Connection, bot_id: str, chat_key: str, now: datetime) -> tuple[Turn, ...]:
@@ -305,18 +311,7 @@ def finish_answer(db: Connection, message_id: str, answer: Answer, status: Messa
             " evidence = :evidence"
             " WHERE id = :id AND status = 'pending'"
         ),
-        {
-            "id": message_id,
-            "text": answer.text,
-            "citations": citations_json(answer.citations),
-            "nearest": citations_json(answer.nearest),
-            "status": status,
-            "model": answer.model,
-            "refused": int(answer.refused),
-            "notice": answer.notice,
-            "tokens_used": answer.tokens_used,
-            "evidence": _evidence_json(answer.evidence),
-        },
+        _answer_values(message_id, answer, status),
     ).rowcount
     if finished:
         record_question(db, message_id, answer)
@@ -389,14 +384,6 @@ def set_feedback(db: Connection, message_id: str, thumb: str, reason: str | None
     )
 
 
-def _chat_thread_id(db: Connection, bot_id: str, chat_key: str) -> str | None:
-    found: str | None = db.execute(
-        text("SELECT id FROM threads WHERE bot_id = :bot_id AND chat_key = :chat_key"),
-        {"bot_id": bot_id, "chat_key": chat_key},
-    ).scalar_one_or_none()
-    return found
-
-
 def _add_message(
     db: Connection,
     message_id: str,
@@ -423,6 +410,37 @@ def _add_message(
             "at": timestamp(at),
         },
     )
+
+
+def _add_answer(db: Connection, thread_id: str, exchange: Exchange) -> None:
+    """As a pending answer that is finished at once."""
+    status = MessageStatus.STOPPED if exchange.answer.stopped else MessageStatus.DONE
+    values = _answer_values(exchange.answer_id, exchange.answer, status)
+    db.execute(
+        text(
+            "INSERT INTO messages (id, thread_id, seq, role, text, citations, nearest, status, model,"
+            " refused, notice, tokens_used, evidence, created_at)"
+            " SELECT :id, :thread_id, max(seq) + 1, 'assistant', :text, :citations, :nearest, :status,"
+            " :model, :refused, :notice, :tokens_used, :evidence, :at"
+            " FROM messages WHERE thread_id = :thread_id"
+        ),
+        values | {"thread_id": thread_id, "at": timestamp(exchange.answered_at)},
+    )
+
+
+def _answer_values(message_id: str, answer: Answer, status: MessageStatus) -> dict[str, object]:
+    return {
+        "id": message_id,
+        "text": answer.text,
+        "citations": citations_json(answer.citations),
+        "nearest": citations_json(answer.nearest),
+        "status": status,
+        "model": answer.model,
+        "refused": int(answer.refused),
+        "notice": answer.notice,
+        "tokens_used": answer.tokens_used,
+        "evidence": _evidence_json(answer.evidence),
+    }
 
 
 def _define_casefold(db: Connection) -> None:

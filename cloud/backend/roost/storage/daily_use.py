@@ -28,10 +28,7 @@ def used(db: Connection, at: datetime, kind: Kind, subject: str) -> int:
 
 
 def add(db: Connection, at: datetime, kind: Kind, subject: str, amount: int) -> None:
-    """Adds to the day's amount (or takes from it, never below 0), and forgets what is a week old."""
-    db.execute(
-        text("DELETE FROM daily_use WHERE day < :oldest"), {"oldest": _day(at - timedelta(days=KEPT_DAYS))}
-    )
+    """Adds to the day's amount, or takes from it, never below 0."""
     db.execute(
         text(
             "INSERT INTO daily_use (day, kind, subject, amount)"
@@ -39,6 +36,13 @@ def add(db: Connection, at: datetime, kind: Kind, subject: str, amount: int) -> 
             " ON CONFLICT (day, kind, subject) DO UPDATE SET amount = max(amount + :amount, 0)"
         ),
         {"day": _day(at), "kind": kind, "subject": subject, "amount": amount},
+    )
+
+
+def forget_old(db: Connection, at: datetime) -> None:
+    """Deletes what was counted more than a week before the day of `at`."""
+    db.execute(
+        text("DELETE FROM daily_use WHERE day < :oldest"), {"oldest": _day(at - timedelta(days=KEPT_DAYS))}
     )
 
 

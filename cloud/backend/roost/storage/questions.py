@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import dataclass
+
 from sqlalchemy import Connection
 
 from roost.domain.answers import Answer, Citation
@@ -11,11 +14,22 @@ from roost.storage.statements import text
 TITLE_KEPT = 300
 
 
-def record_question(db: Connection, answer_id: str, answer: Answer) -> None:
-    """Notes the question before the answer `answer_id`, which has just been stored, and the answer's pages.
+@dataclass(frozen=True, slots=True)
+class AskedQuestion:
+    """A question that has been answered. `asker` tells people apart; `answered_at` is a timestamp's text."""
 
-    A greeting is noted as one: whether it was answered says nothing about the documents.
-    """
+    question_id: str
+    text: str
+    answered_at: str
+    platform: str
+    asker: str
+    bot_id: str | None = None
+    widget_id: str | None = None
+    owner_id: str | None = None
+
+
+def record_question(db: Connection, answer_id: str, answer: Answer) -> None:
+    """Notes the question before the answer `answer_id`, which was just stored, and the answer's pages."""
     asked = db.execute(
         text(
             "SELECT q.id, q.text, a.created_at, t.platform, t.bot_id, t.widget_id, t.owner_id,"
@@ -25,8 +39,29 @@ def record_question(db: Connection, answer_id: str, answer: Answer) -> None:
         ),
         {"id": answer_id},
     ).one_or_none()
-    if asked is None:
-        return
+    if asked is not None:
+        note_question(
+            db,
+            answer_id,
+            AskedQuestion(
+                question_id=asked.id,
+                text=asked.text,
+                answered_at=asked.created_at,
+                platform=asked.platform,
+                asker=asked.asker,
+                bot_id=asked.bot_id,
+                widget_id=asked.widget_id,
+                owner_id=asked.owner_id,
+            ),
+            answer,
+        )
+
+
+def note_question(db: Connection, answer_id: str, asked: AskedQuestion, answer: Answer) -> None:
+    """Like `record_question`, for who knows already what was asked.
+
+    A greeting is noted as one: whether it was answered says nothing about the documents.
+    """
     db.execute(
         text(
             "INSERT OR IGNORE INTO questions (answer_id, question_id, topic, outcome, platform, bot_id,"
@@ -35,7 +70,7 @@ def record_question(db: Connection, answer_id: str, answer: Answer) -> None:
         ),
         {
             "answer_id": answer_id,
-            "question_id": asked.id,
+            "question_id": asked.question_id,
             "topic": topic_of(asked.text),
             "outcome": _outcome(asked.text, answer),
             "platform": "widget" if asked.widget_id else asked.platform,
@@ -43,12 +78,11 @@ def record_question(db: Connection, answer_id: str, answer: Answer) -> None:
             "widget_id": asked.widget_id,
             "owner_id": asked.owner_id,
             "asker": asked.asker,
-            "asked_at": asked.created_at,
+            "asked_at": asked.answered_at,
         },
     )
-    for citations, cited in ((answer.citations, 1), (answer.nearest, 0)):
-        for citation in citations:
-            _add_page(db, answer_id, citation, cited)
+    _add_pages(db, answer_id, answer.citations, 1)
+    _add_pages(db, answer_id, answer.nearest, 0)
 
 
 def _outcome(question: str, answer: Answer) -> str:
@@ -59,17 +93,22 @@ def _outcome(question: str, answer: Answer) -> str:
     return "none" if answer.refused else "answered"
 
 
-def _add_page(db: Connection, answer_id: str, citation: Citation, cited: int) -> None:
-    """A page once, however many of its headings are cited."""
-    db.execute(
-        text(
-            "INSERT OR IGNORE INTO question_pages (answer_id, page, title, cited)"
-            " VALUES (:answer_id, :page, :title, :cited)"
-        ),
+def _add_pages(db: Connection, answer_id: str, citations: Iterable[Citation], cited: int) -> None:
+    """Each page once, however many of its headings are cited."""
+    pages = [
         {
             "answer_id": answer_id,
             "page": citation.url.partition("#")[0],
             "title": citation.title.partition(" > ")[0][:TITLE_KEPT],
             "cited": cited,
-        },
-    )
+        }
+        for citation in citations
+    ]
+    if pages:
+        db.execute(
+            text(
+                "INSERT OR IGNORE INTO question_pages (answer_id, page, title, cited)"
+                " VALUES (:answer_id, :page, :title, :cited)"
+            ),
+            pages,
+        )

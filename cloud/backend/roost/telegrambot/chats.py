@@ -190,8 +190,7 @@ class Chats:
             made = with_buttons(answer_parts(answer), thumb_buttons(answer_id))
             payloads = [part.to_json() for part in made]
             opened = self._pacing.wait_s(place.chat_id) == 0
-            await self._delivery.stored(
-                self._inbox.record_answer,
+            storing = self._inbox.record_answer(
                 self._bot_id,
                 PLATFORM,
                 entry,
@@ -201,6 +200,7 @@ class Chats:
                 opened=opened,
                 answer_id=answer_id,
             )
+            await asyncio.wrap_future(storing)
             answered()
             took_s = self._monotonic_s() - began_s
             sources = len(answer.citations)

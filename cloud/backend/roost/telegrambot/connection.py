@@ -183,7 +183,7 @@ class TelegramConnection:
         updates = [update for update in (to_inbox(each, self._myself) for each in fetched) if update]
         if not updates:
             return
-        entries = await self._delivery.stored(self._inbox.receive, self._bot_id, updates)
+        entries = await asyncio.wrap_future(self._inbox.receive(self._bot_id, updates))
         if not self._closed.is_set():
             await self._take(entries)
 

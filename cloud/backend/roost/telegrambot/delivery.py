@@ -131,7 +131,7 @@ class Delivery:
         self, update_id: int, place: Place, reply: Reply, edited: int | None, *, last: bool
     ) -> None:
         await self._send_part(update_id, place, reply, edited)
-        await self.stored(self._inbox.mark_sent, self._bot_id, update_id, reply.part, last=last)
+        await asyncio.wrap_future(self._inbox.mark_sent(self._bot_id, update_id, reply.part, last=last))
 
     async def _send_part(self, update_id: int, place: Place, reply: Reply, edited: int | None) -> None:
         part, opened, plain, failures = Part.from_json(reply.payload), reply.opened, False, 0
