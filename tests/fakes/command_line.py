@@ -10,6 +10,7 @@ from typing import Any
 
 from roost.cli.main import Entry, run
 from roost.cli.terminal import Streams
+from roost.in_bucket import open_history
 from roost.in_folder import OpenFolder
 
 
@@ -34,7 +35,7 @@ class CommandLine:
 
     def __call__(self, *arguments: str, stdin: str = "") -> Done:
         out, err = io.StringIO(), io.StringIO()
-        entry = Entry(_no_server, OpenFolder)
+        entry = Entry(_no_server, OpenFolder, open_history)
         code = run(arguments, entry, lambda: self._environ, Streams(io.StringIO(stdin), out, err))
         return Done(code, out.getvalue(), err.getvalue())
 

@@ -9,12 +9,13 @@ from roost.cli.main import Entry, run
 
 if TYPE_CHECKING:
     from roost.cli.reaching import Unserved
+    from roost.services.backup_history import BackupHistory
     from roost.settings import Settings
     from roost.storage.data_folder import DataFolder
 
 
 def main() -> int:
-    return run(sys.argv[1:], Entry(_serve, _open_folder))
+    return run(sys.argv[1:], Entry(_serve, _open_folder, _open_history))
 
 
 def _serve() -> int:
@@ -30,6 +31,14 @@ def _open_folder(settings: Settings, folder: DataFolder) -> Unserved:
     # A person watches: what goes wrong is said by the command, and the log is for who looks for the cause.
     configure("DEBUG" if settings.log_level == "DEBUG" else "CRITICAL", as_json=False)
     return OpenFolder(settings, folder)
+
+
+def _open_history(settings: Settings) -> BackupHistory:
+    from roost.in_bucket import open_history
+    from roost.log import configure
+
+    configure("DEBUG" if settings.log_level == "DEBUG" else "CRITICAL", as_json=False)
+    return open_history(settings)
 
 
 if __name__ == "__main__":

@@ -28,10 +28,17 @@ def no_folder(*_: Any) -> Any:
     raise AssertionError("no folder is wanted here")
 
 
+def no_history(*_: Any) -> Any:
+    raise AssertionError("no bucket is wanted here")
+
+
 def tried(*arguments: str, environ: Mapping[str, str] | None = None, stdin: str = "") -> tuple[int, str, str]:
     out, err = io.StringIO(), io.StringIO()
     code = run(
-        arguments, Entry(no_server, no_folder), lambda: environ or {}, Streams(io.StringIO(stdin), out, err)
+        arguments,
+        Entry(no_server, no_folder, no_history),
+        lambda: environ or {},
+        Streams(io.StringIO(stdin), out, err),
     )
     return code, out.getvalue(), err.getvalue()
 
@@ -61,7 +68,7 @@ def test_misuse_ends_with_2_and_says_how_it_is_used(
 
 
 def test_serve_hands_over_to_the_server() -> None:
-    assert run(["serve"], Entry(lambda: 7, no_folder)) == 7
+    assert run(["serve"], Entry(lambda: 7, no_folder, no_history)) == 7
 
 
 def test_json_may_stand_before_and_after_the_command() -> None:

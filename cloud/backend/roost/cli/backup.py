@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
+from roost.cli import backup_history
 from roost.cli.command import Command, add_command, add_noun
 
 
@@ -16,6 +17,7 @@ def add(nouns: Any, common: argparse.ArgumentParser) -> None:
         action="store_true",
         help="go on with what is on this disk, in a bucket that was emptied, exchanged or used by others",
     )
+    backup_history.add(commands, common)
 
 
 def back_up(command: Command) -> None:

@@ -12,19 +12,24 @@ from roost.cli.terminal import Terminal
 
 if TYPE_CHECKING:
     from roost.cli.connection import Connection
+    from roost.services.backup_history import BackupHistory
+    from roost.settings import Settings
 
 DONE, REFUSED, MISUSED = 0, 1, 2
 
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """`connect()` reaches the Roost that is meant; `server` is its address when that is another machine's."""
+    """`connect()` reaches the Roost that is meant; `server` is its address when that is another machine's.
+    `open_history` reaches the bucket itself.
+    """
 
     options: argparse.Namespace
     terminal: Terminal
     environ: Mapping[str, str]
     server: str | None
     connect: Callable[[], AbstractContextManager[Connection]]
+    open_history: Callable[[Settings], BackupHistory]
 
 
 Run = Callable[[Command], int | None]

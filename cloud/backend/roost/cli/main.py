@@ -23,6 +23,8 @@ from roost.errors import RoostError
 if TYPE_CHECKING:
     from roost.cli.connection import Connection
     from roost.cli.reaching import OpenFolder
+    from roost.services.backup_history import BackupHistory
+    from roost.settings import Settings
 
 INTERRUPTED = 130
 NOUNS: tuple[Noun, ...] = (
@@ -46,10 +48,11 @@ exit codes: 0 done, 1 refused, 2 misused"""
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What the command line cannot make itself: the server, and a data folder that is open without one."""
+    """What the command line cannot make itself: the server, and a data folder or a bucket without one."""
 
     serve: Callable[[], int]
     open_folder: OpenFolder
+    open_history: Callable[[Settings], BackupHistory]
 
 
 def run(
@@ -126,7 +129,9 @@ def _run(
             yield it
 
     try:
-        code: int | None = options.run(Command(options, terminal, values, server, connect))
+        code: int | None = options.run(
+            Command(options, terminal, values, server, connect, entry.open_history)
+        )
         streams.stdout.flush()
     except RoostError as error:
         terminal.fail(error)

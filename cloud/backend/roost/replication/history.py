@@ -1,0 +1,136 @@
+"""`services.backup_history.BackupHistory`: the log, or what an older Roost left at the bucket's root."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+
+from roost.clock import parse_timestamp
+from roost.errors import InvalidInput, NotFound, ObjectMissing
+from roost.replication.download import download
+from roost.replication.layout import DATABASES, plain_copy
+from roost.replication.log_reader import Log
+from roost.replication.log_restore import LogRestore
+from roost.replication.markers import sync_folder
+from roost.replication.object_store import ObjectStat, ObjectStore
+from roost.replication.segment import AT
+from roost.replication.snapshot_objects import Snapshot, listed_snapshots
+from roost.replication.verification import SnapshotReport, verify
+from roost.services.backup_history import Checked, History, KeptCopy, KeptSnapshot, Recovered, Told
+from roost.storage.copies import check_copy
+
+
+class BucketHistory:
+    """Reads only: neither the lease nor anything else in the bucket is touched."""
+
+    def __init__(self, store: ObjectStore, stopping: threading.Event) -> None:
+        self._store = store
+        self._stopping = stopping
+
+    def look(self) -> History:
+        log = Log(self._store)
+        chain = log.epochs()
+        found = [each for database in DATABASES for each in listed_snapshots(self._store, database)]
+        copies = [KeptCopy(stat.name, stat.size_bytes) for stat in self._plain_copies().values()]
+        return History(
+            bucket=self._store.place,
+            earliest=_earliest(found) if chain else None,
+            latest=log.head(chain[-1]).last_at if chain else None,
+            epochs=len(chain),
+            snapshots=[
+                KeptSnapshot(each.stat.name, each.database, each.at, each.stat.size_bytes) for each in found
+            ],
+            copies=copies,
+        )
+
+    def check(self, told: Told) -> Checked:
+        found = verify(
+            self._store, self._stopping, lambda looked: told("checking objects", looked.objects, None)
+        )
+        return Checked(
+            bucket=self._store.place,
+            snapshots=[_kept(each) for each in found.snapshots],
+            segments=found.segments,
+            gaps=[gap.trouble for gap in found.gaps],
+            restorable=found.restorable,
+        )
+
+    def restore(self, folder: Path, at: datetime | None, told: Told) -> Recovered:
+        made = not folder.exists()
+        if not made and (not folder.is_dir() or any(folder.iterdir())):
+            raise InvalidInput(
+                f"{folder} is not an empty folder. Name one that is, or one that is not there yet.",
+                field="to",
+            )
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        try:
+            return self._restore(folder, at, told)
+        except BaseException:  # cleaned up and raised on - whatever it was
+            for database in DATABASES:
+                for name in (plain_copy(database), f"{database}.db.restoring"):
+                    (folder / name).unlink(missing_ok=True)
+            if made:
+                folder.rmdir()
+            raise
+
+    def _restore(self, folder: Path, at: datetime | None, told: Told) -> Recovered:
+        told("looking at the bucket", 0, None)
+        if Log(self._store).epochs():
+            restored = LogRestore(self._store, self._stopping).restore(
+                folder, upto=at, progress=lambda it: told("applying segments", it.done, it.total)
+            )
+            files, passed_over, moment = restored.files, restored.passed_over, restored.at
+            return Recovered(_into_place(folder, files), moment, passed_over)
+        copies = self._plain_copies()
+        if not copies:
+            raise NotFound(f"{self._store.place} holds nothing of Roost's. Name the right bucket.")
+        if at is not None:
+            raise NotFound(
+                f"{self._store.place} holds plain copies only, each of one moment. Leave --at out to have them."
+            )
+        fetched: dict[str, Path] = {}
+        for number, (database, stat) in enumerate(copies.items()):
+            told("fetching copies", number, len(copies))
+            fetched[database] = folder / f"{database}.db.restoring"
+            download(self._store, stat, fetched[database], self._stopping)
+            check_copy(fetched[database], database, f"{stat.name} in {self._store.place}")
+        return Recovered(_into_place(folder, fetched), _told_at(copies), ())
+
+    def _plain_copies(self) -> dict[str, ObjectStat]:
+        found = {}
+        for database in DATABASES:
+            try:
+                found[database] = self._store.stat(plain_copy(database))
+            except ObjectMissing:
+                continue
+        return found
+
+
+def _earliest(snapshots: list[Snapshot]) -> datetime | None:
+    """From when on every database has a snapshot to begin with."""
+    firsts = [
+        min((each.at for each in snapshots if each.database == name), default=None) for name in DATABASES
+    ]
+    known = [first for first in firsts if first is not None]
+    return max(known) if len(known) == len(DATABASES) else None
+
+
+def _kept(report: SnapshotReport) -> KeptSnapshot:
+    return KeptSnapshot(report.name, report.database, report.at, report.size_bytes, report.trouble)
+
+
+def _told_at(copies: Mapping[str, ObjectStat]) -> datetime | None:
+    try:
+        return min(parse_timestamp(stat.metadata[AT]) for stat in copies.values())
+    except (KeyError, ValueError):
+        return None
+
+
+def _into_place(folder: Path, files: Mapping[str, Path]) -> dict[str, Path]:
+    placed = {}
+    for database, path in files.items():
+        placed[database] = path.rename(folder / plain_copy(database))
+    sync_folder(folder)
+    return placed
