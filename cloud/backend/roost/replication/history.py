@@ -88,7 +88,8 @@ class BucketHistory:
             raise NotFound(f"{self._store.place} holds nothing of Roost's. Name the right bucket.")
         if at is not None:
             raise NotFound(
-                f"{self._store.place} holds plain copies only, each of one moment. Leave --at out to have them."
+                f"{self._store.place} holds plain copies only, each of one moment. "
+                "Leave --at out to have them."
             )
         fetched: dict[str, Path] = {}
         for number, (database, stat) in enumerate(copies.items()):

@@ -35,7 +35,9 @@ class KeptCopy:
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """`earliest` and `latest` bound the moments that can be restored; None where only plain copies are kept."""
+    """`earliest` and `latest` bound the moments that can be restored; None where only plain copies
+    are kept.
+    """
 
     bucket: str
     earliest: datetime | None
