@@ -648,6 +648,8 @@ def _change(bot: FakeBot, operation: str, given: Json) -> None:
             bot.refuse_sessions = int(given["n"])
         case "close_with":
             bot.close_with = given["code"]
+        case "interactions_url":
+            bot.interactions_url = given["url"]
         case "privileged":
             bot.privileged = int(given["intents"])
         case _:

@@ -83,3 +83,40 @@ def test_a_token_found_refused_while_the_address_is_set_stops_the_bot(
     house.registry.restart(OWNER, bot_id)
     house.wait_for_status(bot_id, Status.CRASHED)
     assert "Reset Token" in reason(house, bot_id)
+
+
+@pytest.mark.parametrize("house", [DiscordHouse], indirect=True)
+def test_an_address_left_behind_by_a_webhook_is_taken_back_by_a_bot_on_the_gateway(
+    house: DiscordHouse, discord: FakeDiscord
+) -> None:
+    bot_id = house.seed_bot(1)
+    url = f"{NOBODY_THERE}/webhooks/discord/{bot_id}"
+    discord.control("interactions_url", token=TOKEN, url=url)
+    discord.fault("5xx", "setApplication")
+    house.registry.restart(OWNER, bot_id)
+    house.wait_for_status(bot_id, Status.DEGRADED)
+    assert "do not come over the gateway yet" in reason(house, bot_id)
+    house.registry.restart(OWNER, bot_id)
+    house.wait_for_status(bot_id, Status.RUNNING)
+    assert discord.state(TOKEN)["interactions_url"] is None
+    all_is_answered(discord)
+
+
+@pytest.mark.parametrize("house", [DiscordHouse], indirect=True)
+def test_commands_that_go_to_another_program_are_told_with_the_remedy(
+    house: DiscordHouse, discord: FakeDiscord
+) -> None:
+    bot_id = house.seed_bot(1)
+    discord.control("interactions_url", token=TOKEN, url="https://other.example/hook?secret=1")
+    house.registry.restart(OWNER, bot_id)
+    house.wait_for_status(bot_id, Status.DEGRADED)
+    said = reason(house, bot_id)
+    assert "at other.example." in said
+    assert "Interactions Endpoint URL" in said
+    assert "secret" not in said
+    assert discord.state(TOKEN)["interactions_url"] is not None
+    discord.private(TOKEN, ANNA, "hello?")
+    wait_until(lambda: discord.answers(TOKEN, ANNA) == ["Answer to: hello?"])
+    discord.control("interactions_url", token=TOKEN, url=None)
+    house.registry.restart(OWNER, bot_id)
+    house.wait_for_status(bot_id, Status.RUNNING)

@@ -168,6 +168,11 @@ class DiscordClient(discord.Client):
         state = self._connection
         return state.latest_socket if isinstance(state, _State) else None
 
+    @property
+    def interactions_url(self) -> str | None:
+        """Where Discord brought interactions at the login; None: over the gateway."""
+        return self.application.interactions_endpoint_url if self.application is not None else None
+
     def may_read(self, channel_id: int) -> bool:
         """False when a server's channel is closed to the bot, as far as the library knows."""
         channel = self.get_channel(channel_id)

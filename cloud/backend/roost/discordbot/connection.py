@@ -12,7 +12,7 @@ from roost.discordbot.commands import offer_commands
 from roost.discordbot.delivery import Delivery
 from roost.discordbot.events import Press, read_stored
 from roost.discordbot.gateway import IdentifyPacing
-from roost.discordbot.interactions import DiscordInteractions
+from roost.discordbot.interactions import DiscordInteractions, GatewayInteractions
 from roost.discordbot.posts import Posts
 from roost.discordbot.presses import Presses
 from roost.discordbot.sessions import DiscordAddress, Sessions
@@ -86,6 +86,7 @@ class DiscordConnection:
         self._sessions = Sessions(
             self._bot_id, address, pacing, self._arrivals, self._queues, posts, clock, chance
         )
+        self._by_gateway = GatewayInteractions(posts, self._bot_id)
         self._interactions: DiscordInteractions | None = None
         if credentials.bot.transport == Transport.WEBHOOK:
             self._interactions = DiscordInteractions(
@@ -112,7 +113,7 @@ class DiscordConnection:
         await self._sessions.watch(self._credentials, wait_s)
         await self._arrivals.remember_seen()
         if self._interactions is None:
-            return None
+            return await self._by_gateway.watch()
         await self._interactions.watch()
         return self._interactions.trouble
 

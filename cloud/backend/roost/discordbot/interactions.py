@@ -11,11 +11,13 @@ import contextlib
 import json
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from roost.clock import Clock
+from roost.discordbot.client import DiscordClient
 from roost.discordbot.posts import EPHEMERAL, Posts
 from roost.domain import chat_wording
 from roost.domain.backoff import Backoff
@@ -30,6 +32,11 @@ PING, PONG, MESSAGE = 1, 1, 4
 CHECK_EVERY_S = 600.0
 """Discord takes an address away that once answers wrongly, and tells nobody."""
 AGAIN = Backoff(first_s=60.0, cap_s=1_800.0)
+ELSEWHERE = (
+    "Discord brings this bot's slash commands and presses of buttons to another program, at {}. In Discord's"
+    " developer portal open the application's General Information page and empty Interactions Endpoint URL,"
+    " or choose webhook for the bot here. Roost notices by itself."
+)
 NO_ADDRESS = (
     "PUBLIC_URL is not set, so Discord cannot bring slash commands; they come over the gateway. Set"
     " PUBLIC_URL and restart Roost, or choose polling."
@@ -120,6 +127,42 @@ class DiscordInteractions:
         else:
             self._failures, self.trouble = 0, None
             self._look_at_s = self._clock.monotonic_s() + CHECK_EVERY_S
+
+
+class GatewayInteractions:
+    """For a bot whose interactions come over the gateway: they do so only while Discord has no address to
+    bring them to, such as one that an unfinished change of the transport, or another program, left there.
+    """
+
+    def __init__(self, posts: Posts, bot_id: str) -> None:
+        self._posts = posts
+        self._own_path = f"/webhooks/discord/{bot_id}"
+        self._seen: DiscordClient | None = None
+        self._trouble: str | None = None
+
+    async def watch(self) -> str | None:
+        """Why they do not come, for people; None while they do. Raises RemoteRejected for a refused token."""
+        client = self._posts.client
+        if client is None or (client is self._seen and self._trouble is None):
+            return self._trouble
+        try:
+            url = client.interactions_url if client is not self._seen else await self._address()
+            if url is not None and url.endswith(self._own_path):
+                await self._posts.set_interactions_url(None)
+                url = None
+        except RemoteRejected:
+            raise
+        except RemoteError as error:
+            cause = error.message.removesuffix(" Trying again.")
+            self._trouble = f"{cause} Slash commands and presses of buttons do not come over the gateway yet."
+        else:
+            self._trouble = None if url is None else ELSEWHERE.format(urlsplit(url).hostname)
+        self._seen = client
+        return self._trouble
+
+    async def _address(self) -> str | None:
+        url = (await self._posts.application()).get("interactions_endpoint_url")
+        return url if isinstance(url, str) and url else None
 
 
 def _read(body: bytes) -> dict[str, Any]:
