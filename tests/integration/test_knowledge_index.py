@@ -14,11 +14,12 @@ from pathlib import Path
 
 import pytest
 
-from roost.domain.documents import Confidence, ExtractedPage, Section
+from roost.domain.documents import Confidence, EmbeddingProgress, ExtractedPage, Section
 from roost.knowledge.chroma_index import ChromaIndex, VectorIndexDamaged
+from roost.knowledge.foreign_questions import is_due
 from roost.knowledge.indexer import KnowledgeIndexer
 from roost.knowledge.retriever import FusedRetriever
-from roost.storage import chunks
+from roost.storage import chunks, foreign_matches
 from roost.storage.database import Database
 from tests.fakes.word_embedder import WordEmbedder
 
@@ -41,14 +42,17 @@ class Knowledge:
     indexer: KnowledgeIndexer
     retriever: FusedRetriever
     progress: list[tuple[int, int]]
+    on_progress: list[Callable[[], None]]
 
     def collection(self) -> str | None:
         with self.database.read() as db:
             return chunks.read_index(db).collection
 
     def complete(self) -> bool:
-        """Every chunk stands in the live collection, and nothing else does."""
+        """Every chunk stands in the live collection, nothing else does, and the index is measured."""
         with self.database.read() as db:
+            if is_due(foreign_matches.read(db, self.embedder.model), chunks.count_chunks(db)):
+                return False
             record, size = chunks.read_index(db), chunks.count_chunks(db)
             if record.collection is None or record.building or chunks.removed_rows(db, 1):
                 return False
@@ -71,14 +75,19 @@ def knowledge(
     database.open()
     vector_index = ChromaIndex(folder / "chroma_db")
     progress: list[tuple[int, int]] = []
-    indexer = KnowledgeIndexer(
-        database, embedder, vector_index, lambda done, total: progress.append((done, total)), pause_s=0
-    )
+    on_progress: list[Callable[[], None]] = []
+
+    def advanced(done: int, total: int) -> None:
+        progress.append((done, total))
+        for tell in on_progress:
+            tell()
+
+    indexer = KnowledgeIndexer(database, embedder, vector_index, advanced, pause_s=0)
     retriever = FusedRetriever(database, embedder, vector_index, indexer.rebuild_vector_index)
     if start:
         indexer.start()
     try:
-        yield Knowledge(folder, database, embedder, vector_index, indexer, retriever, progress)
+        yield Knowledge(folder, database, embedder, vector_index, indexer, retriever, progress, on_progress)
     finally:
         indexer.stop()
         vector_index.close()
@@ -140,6 +149,80 @@ def test_only_changed_text_is_embedded_again(tmp_path: Path) -> None:
         assert [text for text in k.embedder.texts if "All about" in text] == [
             "Backup > The backup\nAll about the backup. How a backup is made, kept and repaired. Now on tape."
         ]
+
+
+def test_of_a_long_page_only_the_changed_passages_are_embedded_again(tmp_path: Path) -> None:
+    def handbook(changed: int | None = None, also: str = "") -> ExtractedPage:
+        sections = [
+            Section(
+                2,
+                f"Rule {number}",
+                f"rule-{number}",
+                f"All about rule {number}, which holds for everybody who works in house {number}."
+                f"{' It was amended.' if number == changed else ''}",
+            )
+            for number in range(40)
+        ]
+        if also:
+            sections.insert(
+                7, Section(2, also, None, f"All about {also}, which is new among the rules here.")
+            )
+        return ExtractedPage("https://docs.example/handbook", "Handbook", tuple(sections), ())
+
+    with knowledge(tmp_path) as k:
+
+        def embedded_for(page: ExtractedPage) -> int:
+            k.embedder.texts.clear()
+            k.indexer.replace("s", [page], [])
+            until(k.complete)
+            return sum("All about" in text for text in k.embedder.texts)
+
+        assert embedded_for(handbook()) == 40
+        assert embedded_for(handbook(changed=20)) == 1
+        assert embedded_for(handbook(changed=20, also="cats")) == 1
+        assert embedded_for(handbook()) == 0, "what was said before has its vector still"
+        assert k.indexer.state().chunks == 40
+
+
+def test_the_log_says_once_for_each_crawl_that_the_index_is_ready(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "roost.knowledge.indexer")
+
+    def told() -> list[str]:
+        return [record.message for record in caplog.records if record.message.startswith("Index ready")]
+
+    with knowledge(tmp_path, start=False) as k:
+        k.indexer.replace("s", [page("backup")], [])
+        k.indexer.start()
+        until(lambda: told() == ["Index ready: 1 chunks"])
+        for subject in SUBJECTS:
+            k.indexer.replace("s", [page(subject)], [])
+            until(k.complete)
+        assert len(told()) == 1, "the crawl goes on"
+        k.indexer.crawl_ended()
+        until(lambda: len(told()) == 2)
+        assert told()[-1] == f"Index ready: {len(SUBJECTS)} chunks"
+        k.indexer.crawl_ended()
+        k.indexer.replace("s", [], ["https://docs.example/backup"])
+        k.indexer.crawl_ended()
+        until(lambda: told()[-1] == f"Index ready: {len(SUBJECTS) - 1} chunks")
+        assert len(told()) == 3, "a crawl that changes nothing is not worth a line"
+
+
+def test_each_source_shows_how_many_of_its_passages_have_vectors(tmp_path: Path) -> None:
+    seen: list[dict[str, EmbeddingProgress]] = []
+    with knowledge(tmp_path, start=False) as k:
+        k.on_progress.append(lambda: seen.append(dict(k.indexer.embedding())))
+        k.indexer.replace("a", [page(f"{subject} {n}") for subject in SUBJECTS for n in range(10)], [])
+        k.indexer.replace("b", [page("lighthouse")], [])
+        k.indexer.start()
+        until(k.complete)
+        until(lambda: seen[-1] == {})
+        counts = [each["a"] for each in seen if "a" in each]
+        assert [each.total for each in counts] == [80] * len(counts)
+        assert [each.done for each in counts] == sorted(each.done for each in counts)
+        assert 0 < counts[0].done < 80
 
 
 def test_what_is_removed_is_not_found_any_more(tmp_path: Path) -> None:
@@ -332,3 +415,38 @@ def test_killed_at_any_moment_it_is_whole_again_after_a_start(tmp_path: Path, af
         until(k.complete)
         for subject in SUBJECTS:
             assert k.found(f"{subject} 7")[0].startswith(f"https://docs.example/{subject}")
+
+
+_EMBED_ONCE = """
+import sys, time
+from pathlib import Path
+from tests.integration.test_knowledge_index import SUBJECTS, knowledge, page
+from tests.fakes.word_embedder import WordEmbedder
+
+embedder = WordEmbedder()
+embedder.delay_s = 0.01
+with knowledge(Path(sys.argv[1]), embedder) as k:
+    k.on_progress.append(lambda: print(k.progress[-1][0], flush=True))
+    k.indexer.replace("s", [page(f"{subject} {n}") for subject in SUBJECTS for n in range(50)], [])
+    time.sleep(60)
+"""
+
+
+def test_killed_while_it_embeds_it_goes_on_where_it_was(tmp_path: Path) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", _EMBED_ONCE, str(tmp_path)],
+        stdout=subprocess.PIPE,
+        env={"PYTHONPATH": "cloud/backend:."},
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        stored = 0
+        while stored < 100:
+            stored = int(process.stdout.readline())
+        process.send_signal(signal.SIGKILL)
+    with knowledge(tmp_path) as k:
+        until(k.complete)
+        embedded = sum("All about" in text for text in k.embedder.texts)
+        assert 0 < embedded <= len(SUBJECTS) * 50 - stored
+        assert k.indexer.state().vectors == len(SUBJECTS) * 50
+        assert k.found("printer 7")[0].startswith("https://docs.example/printer")
