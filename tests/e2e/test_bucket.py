@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import shutil
 import socket
@@ -9,7 +10,8 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+import zipfile
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -530,3 +532,44 @@ def test_without_a_bucket_nothing_of_google_is_loaded(tmp_path: Path) -> None:
         assert "google_crc32c" not in maps
         assert "No bucket configured: data stays in" in roost.printed
         assert roost.terminate() == 0
+
+
+def test_50_neither_bucket_nor_disk_nor_export_holds_a_token_or_key(place: Place, tmp_path: Path) -> None:
+    """Hostile case 50: grep of databases, WAL, bucket objects, exports for the test tokens -> 0 hits."""
+    data_dir = tmp_path / "data"
+    model_key = "sk-only-made-up-" + "k" * 24
+
+    def found_in(contents: Mapping[str, bytes]) -> list[str]:
+        secrets = (TOKEN, model_key, key)
+        return [name for name, body in contents.items() if any(each.encode() in body for each in secrets)]
+
+    def disk() -> dict[str, bytes]:
+        return {str(path): path.read_bytes() for path in data_dir.rglob("*") if path.is_file()}
+
+    with world(data_dir, place.environ) as here:
+        here.roost.start()
+        here.telegram.add(TOKEN)
+        with here.roost.client() as client:
+            new = {"platform": "telegram", "token": TOKEN, "api_key": model_key, "start": True}
+            client.post("/api/bots", json=new, headers={"Idempotency-Key": "1"}).raise_for_status()
+            made = client.post("/api/keys", json={"name": "script"}, headers={"Idempotency-Key": "2"})
+            key = made.json()["key"]
+            client.post("/api/backup", json={}).raise_for_status()
+            exported = client.post("/api/export", json={}).content
+        with zipfile.ZipFile(io.BytesIO(exported)) as archive:
+            parts = {name: archive.read(name) for name in archive.namelist()}
+        assert "bots.jsonl" in parts
+        assert found_in(parts) == []
+        assert any(name.endswith("bot_configs.db-wal") for name in disk())
+        assert found_in(disk()) == []
+        assert here.roost.terminate() == 0
+        objects = {item.name: place.store.get(item.name) for item in place.store.list().items}
+        assert {"bot_configs.db", "conversations.db"} <= set(objects)
+        assert found_in(objects) == []
+        # What is compressed in the bucket is on the disk as it is, once it has been restored.
+        shutil.rmtree(data_dir)
+        here.roost.start()
+        wait_for(lambda: here.telegram.polling() == 1, "the bot polls with its restored token")
+        assert found_in(disk()) == []
+        assert here.roost.terminate() == 0
+        assert TOKEN not in here.roost.printed

@@ -311,7 +311,7 @@ def compose(
             Step("the model's connections", writer.close, 0.2),
             Step("the loop", lambda: loop.stop(0.3), 0.4),
             *replication.ending,
-            Step("closing conversations.db", conversations.close, 0.8),
+            Step("closing conversations.db", conversations.close, 0.7),
             Step("closing bot_configs.db", bot_configs.close, 0.4),
             *replication.copying,
             Step("closing knowledge.db", knowledge.close, 0.3),
@@ -379,7 +379,7 @@ def _replication_steps(
         shipping=(Step("shipping", bucket.begin, offline=True),),
         watching=watching,
         flushing=(Step("shipping", bucket.begin_stop, 3.0),),
-        ending=(Step("ending the log", bucket.finish, 2.2),),
+        ending=(Step("ending the log", bucket.finish, 1.9),),
         copying=(Step("the last backup", bucket.copy_at_last, 0.6),),
     )
 
