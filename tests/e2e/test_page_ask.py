@@ -183,3 +183,16 @@ def test_hostile_answers_are_inert(here: World, page: Page) -> None:
         assert str(link.get_attribute("href")).startswith((here.site.url, here.roost.base_url, "/"))
     assert "pwned" not in page.title()
     expect(conversation.get_by_text("<script>document.title='pwned'</script>").first).to_be_visible()
+
+
+def test_what_to_ask_next_comes_from_the_docs_and_a_press_asks_it(here: World, page: Page) -> None:
+    here.llm.say("Twelve birds sit on a perch [1].")
+    ask(page, QUESTION)
+    suggested = page.get_by_role("list", name="Ask next").get_by_role("button")
+    expect(suggested.first).to_be_visible()
+    question = suggested.first.inner_text()
+    assert "How it works" in question
+    suggested.first.click()
+    expect(page.get_by_role("article")).to_have_count(2)
+    expect(page.get_by_text(question).first).to_be_visible()
+    expect(answer(page)).to_contain_text("Twelve birds")

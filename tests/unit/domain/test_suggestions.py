@@ -27,3 +27,10 @@ from roost.domain.suggestions import question_about
 )
 def test_a_heading_makes_a_question_or_none(heading: str, question: str | None) -> None:
     assert question_about(heading) == question
+
+
+def test_a_heading_that_several_pages_have_is_asked_with_its_page() -> None:
+    assert question_about("Limits", "Sources") == "What do the docs say about “Limits” in “Sources”?"
+    assert question_about("Add a bot", "Bots") == "What do the docs say about “Add a bot” in “Bots”?"
+    assert question_about("Limits", "Limits") is None
+    assert question_about("Overview", "Sources") is None

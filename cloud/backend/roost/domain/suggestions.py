@@ -36,13 +36,20 @@ _NO_WORDS = re.compile(r"https?:|www\.|\w:\w|[{}=/\\$#@]|^[\W\d_]+$")
 _LETTER = re.compile(r"[^\W\d_]")
 
 
-def question_about(heading: str) -> str | None:
-    """A question that the text under the heading answers; None for a heading that makes none."""
+def question_about(heading: str, page: str | None = None) -> str | None:
+    """A question that the text under the heading answers; None for a heading that makes none.
+
+    `page` is its page's title, for a heading that other pages have, too.
+    """
     plain = plain_label(heading).strip(" .:-")
     if not plain or len(plain) > HEADING_CHARS or len(_LETTER.findall(plain)) < _FEWEST_LETTERS:
         return None
     if _DULL.fullmatch(plain) or _NO_WORDS.search(plain):
         return None
+    if page is not None:
+        title = plain_label(page)
+        fits = bool(title) and title != plain and len(title) <= HEADING_CHARS
+        return f"What do the docs say about “{plain}” in “{title}”?" if fits else None
     if plain.endswith("?"):
         return plain
     first, _, rest = plain.partition(" ")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from roost.domain.accounts import Person
 from roost.domain.answers import AnswerSettings
 from roost.domain.chat import Message, MessageStatus
@@ -47,8 +49,12 @@ class FollowUps:
         asked = {text.casefold() for text in said}
         suggested: dict[str, None] = {}
         tried = 0
+        pages_with = Counter(
+            heading.casefold() for heading, _ in {(each.heading, each.title) for each in near}
+        )
         for passage in near:
-            made = question_about(passage.heading)
+            shared = pages_with[passage.heading.casefold()] > 1
+            made = question_about(passage.heading, passage.title if shared else None)
             if made is None or passage.url in cited or made.casefold() in asked or made in suggested:
                 continue
             tried += 1
