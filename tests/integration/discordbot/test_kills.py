@@ -207,3 +207,22 @@ def test_what_only_its_asker_may_see_is_never_put_into_the_channel(
         wait_until(lambda: rows(data_dir, "SELECT count(*) FROM inbox WHERE status = 'dropped'") == [(4,)])
     assert discord.sends(TOKEN, CHANNEL) == []
     assert len(discord.answers(TOKEN, 7)) == 1
+
+
+def test_a_kill_while_the_histories_are_read_leaves_them_to_the_next_start(
+    data_dir: Path, discord: FakeDiscord
+) -> None:
+    with roost_process(data_dir, discord):
+        ask(discord, IN_FLIGHT)
+        wait_until(lambda: all_done(data_dir, 10))
+    ask(discord, WHILE_DOWN)
+    discord.hold("history", accept=True)
+    with roost_process(data_dir, discord):
+        wait_until(lambda: any(call["operation"] == "history" for call in discord.state(TOKEN)["calls"]))
+        # What is said now must not hide what was said before it.
+        ask(discord, range(301, 304))
+        wait_until(lambda: rows(data_dir, "SELECT count(*) FROM inbox") == [(13,)])
+    discord.release()
+    with roost_process(data_dir, discord):
+        wait_until(lambda: all_done(data_dir, 18))
+    assert answers(discord) == Counter([*IN_FLIGHT, *WHILE_DOWN, *range(301, 304)])

@@ -281,6 +281,35 @@ def test_a_bot_stopped_by_its_owner_leaves_the_gateway_and_answers_what_was_aske
     still_answers(discord)
 
 
+def test_restarts_amid_a_burst_lose_nothing_and_double_nothing(
+    house: DiscordHouse, discord: FakeDiscord, bot_id: str
+) -> None:
+    people = 24
+    for person in range(1, people + 1):
+        discord.mention(TOKEN, CHANNEL + person % 3, person, f"of {person}")
+        discord.slash(TOKEN, "ask", person, "how?", channel_id=str(CHANNEL))
+        if person in (8, 16):
+            house.registry.restart(OWNER, bot_id)
+    wait_until(lambda: len(discord.sends(TOKEN)) >= people)
+    taken = [each for each in discord.state(TOKEN)["interactions"] if each["deferred_after_s"] is not None]
+    wait_until(lambda: house.inbox_statuses() == {"done": sum(house.inbox_statuses().values())})
+    assert sorted(discord.sends(TOKEN)) == sorted(f"Answer to: of {n}" for n in range(1, people + 1))
+    state = discord.state(TOKEN)["interactions"]
+    assert [each["texts"] for each in state if each["id"] in {one["id"] for one in taken}] == [
+        ["Answer to: how?"]
+    ] * len(taken)
+
+
+def test_a_crowded_channel_is_answered_within_discords_limit(
+    house: DiscordHouse, discord: FakeDiscord
+) -> None:
+    discord.control("limited", limited=True)
+    for person in range(12):
+        discord.mention(TOKEN, CHANNEL, person, f"of {person}")
+    wait_until(lambda: house.inbox_statuses() == {"done": 12})
+    assert sorted(discord.sends(TOKEN)) == sorted(f"Answer to: of {person}" for person in range(12))
+
+
 @pytest.fixture
 def crowd(tmp_path: Path, discord: FakeDiscord) -> Iterator[DiscordHouse]:
     tokens = [token_of(number) for number in range(50)]

@@ -32,7 +32,7 @@ from roost.discordbot.events import (
 from roost.discordbot.posts import DEFERRED_ANSWER, DEFERRED_CHANGE, EPHEMERAL, HISTORY_PAGE, Posts
 from roost.discordbot.storage_calls import StorageCalls
 from roost.domain.backoff import Backoff
-from roost.errors import RemoteError, RemoteRejected, RemoteUnreachable, RoostError
+from roost.errors import RemoteError, RemoteRejected, RemoteUnreachable, RoostError, Unavailable
 from roost.services.chat_queues import ChatQueues
 from roost.services.gateway_inbox import GatewayInbox
 from roost.services.inbox import Inbox
@@ -102,6 +102,8 @@ class Arrivals:
         self._catching_up: asyncio.Task[None] | None = None
         self._storing: asyncio.Task[None] | None = None
         self._unreadable: set[str] = set()
+        self._in_storage: set[asyncio.Future[Any]] = set()
+        self._closed = False
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     def start(self) -> None:
@@ -156,8 +158,10 @@ class Arrivals:
         if read is None:
             return None
         event, token = read
-        entries = await self._storage.run(self._receive_interaction(event.to_update(), token))
-        if entries:
+        if self._closed:
+            raise Unavailable("This bot is stopping. Bring it again.", retry_after_s=2)
+        entries = await self._stored(self._receive_interaction(event.to_update(), token))
+        if entries and not self._closed:
             self._queues.spawn(self._put_once_deferred(entries, said=isinstance(event, Incoming)))
         if isinstance(event, Press):
             return {"type": DEFERRED_CHANGE}
@@ -167,6 +171,14 @@ class Arrivals:
         """An answer that overtakes its deferral is refused."""
         await asyncio.sleep(DEFERRAL_ARRIVES_S)
         self._put(entries, said=said)
+
+    async def close(self, timeout_s: float) -> None:
+        """Takes nothing more; what is being stored must be there before the next connection takes up what is
+        not done.
+        """
+        self._closed = True
+        if self._in_storage:
+            await asyncio.wait(set(self._in_storage), timeout=timeout_s)
 
     async def remember_seen(self) -> None:
         """Stores how far the channels are seen, where no message has done so."""
@@ -243,11 +255,24 @@ class Arrivals:
         failures = 0
         while True:
             try:
-                return await self._storage.run(call)
+                return await self._stored(call)
             except RoostError as error:
                 failures += 1
                 self._note("error", error.message)
                 await asyncio.sleep(RETRY.delay_s(failures, self._chance()))
+
+    async def _stored(self, call: Callable[[], T]) -> T:
+        """Storing goes on when whoever waits for it is cancelled."""
+        storing = asyncio.ensure_future(self._storage.run(call))
+        self._in_storage.add(storing)
+        storing.add_done_callback(self._stored_or_not)
+        return await asyncio.shield(storing)
+
+    def _stored_or_not(self, storing: asyncio.Future[Any]) -> None:
+        self._in_storage.discard(storing)
+        if not storing.cancelled():
+            # Taken, so that asyncio does not complain when nobody waits any more.
+            storing.exception()
 
     async def _catch_up(self) -> None:
         with contextlib.suppress(TimeoutError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import Callable
 
@@ -128,7 +129,7 @@ class DiscordConnection:
     async def close(self) -> None:
         self._closed.set()
         await self._sessions.hang_up()
-        await self._queues.close(STOP_WITHIN_S)
+        await asyncio.gather(self._queues.close(STOP_WITHIN_S), self._arrivals.close(STOP_WITHIN_S))
         await self._delivery.finish(LAST_SENDS_S)
         await self._sessions.close()
         try:
