@@ -36,10 +36,14 @@ class MemoryIndex:
         self.pages: dict[tuple[str, str], ExtractedPage] = {}
         self.replaced: list[str] = []
         self.fails = False
+        self.largest_batch = 0
+        self.waiting: dict[str, EmbeddingProgress] = {}
+        self.crawls_ended = 0
 
     def replace(self, source_id: str, changed: Sequence[ExtractedPage], removed_urls: Sequence[str]) -> None:
         if self.fails:
             raise OSError("the index is broken")
+        self.largest_batch = max(self.largest_batch, len(changed))
         for page in changed:
             self.pages[source_id, page.url] = page
             self.replaced.append(page.url)
@@ -50,10 +54,10 @@ class MemoryIndex:
         self.pages = {key: page for key, page in self.pages.items() if key[0] != source_id}
 
     def crawl_ended(self) -> None:
-        return
+        self.crawls_ended += 1
 
     def embedding(self) -> dict[str, EmbeddingProgress]:
-        return {}
+        return self.waiting
 
 
 class MovableClock:
@@ -78,6 +82,7 @@ class House:
     ingestion: Ingestion
     sources: Sources
     clock: MovableClock
+    crawlers: dict[SourceKind, WebsiteCrawler]
     events: list[LiveEvent] = field(default_factory=list)
 
     def add(self, path: str = "/", every_s: int | None = None) -> str:
@@ -107,14 +112,14 @@ def build(site: DocsSite, folder: Path, index: MemoryIndex | None = None) -> Hou
     index = index or MemoryIndex()
     clock = MovableClock()
     policy = AddressPolicy(SystemResolver(), [AllowedHost.parse(site.allowed)])
-    crawler = WebsiteCrawler(SafeFetcher(policy, SystemClock(), time.sleep), SystemClock())
+    crawler = WebsiteCrawler(SafeFetcher(policy, SystemClock(), time.sleep), clock)
     crawlers = {SourceKind.WEBSITE: crawler, SourceKind.BLOG: crawler, SourceKind.GITBOOK: crawler}
     events: list[LiveEvent] = []
     ingestion = Ingestion(configs, knowledge, crawlers, index, clock, events.append)
     ids = SystemIds(clock)
     audit = Audit(configs, clock, ids)
     sources = Sources(configs, ingestion, crawlers, clock, ids, website_every_s=600, audit=audit)
-    return House(site, configs, knowledge, index, ingestion, sources, clock, events)
+    return House(site, configs, knowledge, index, ingestion, sources, clock, crawlers, events)
 
 
 @pytest.fixture
@@ -419,3 +424,142 @@ def test_sources_configured_later_come_once_and_only_where_nobody_has_added_any(
     assert house.sources.seed({"https://docs.example.com": SourceKind.WEBSITE}, OWNER) == []
     house.sources.delete(source_id)
     assert house.sources.seed({"https://docs.example.com": SourceKind.WEBSITE}, OWNER) == []
+
+
+def with_list(site: DocsSite, **lastmods: str) -> None:
+    """Pages of these names, each with the words it has on the site, and a sitemap that dates them."""
+    entries = "".join(
+        f"<url><loc>{site.url}/{name}</loc><lastmod>{lastmod}</lastmod></url>"
+        for name, lastmod in lastmods.items()
+    )
+    site.pages["/sitemap.xml"] = fake.sitemap_of(entries)
+
+
+def test_a_list_that_tells_of_changes_saves_requests_until_it_conceals_one(house: House) -> None:
+    site = house.site
+    fill(site, 4)
+    old = dict.fromkeys(("p0", "p1", "p2", "p3"), "2025-06-01T00:00:00Z")
+    with_list(site, **old)
+    source_id = house.add()
+    asked: list[int] = []
+
+    def crawl() -> None:
+        before = site.asked("/p3")
+        house.ingestion.crawl(source_id)
+        asked.append(site.asked("/p3") - before)
+
+    crawl()
+    crawl()
+    site.pages["/p0"] = fake.html("Page 0", "<p>Edited, and dated so.</p>")
+    with_list(site, **{**old, "p0": "2025-07-01T00:00:00Z"})
+    crawl()
+    assert asked == [1, 1, 1], "the list has proved nothing yet"
+    crawl()
+    assert asked[-1] == 0
+    assert house.state(source_id).pages == 5
+    house.ingestion.crawl(source_id, ask_all=True)
+    assert site.asked("/p3") == 4, "a person who asks gets everything read"
+    # The next text changes and its date does not: that is seen when the page is asked for again.
+    site.pages["/p1"] = fake.html("Page 1", "<p>Edited in secret.</p>")
+    house.clock.ahead_s += 90_000
+    crawl()
+    assert "Edited in secret." in house.index.pages[source_id, site.url + "/p1"].sections[0].body
+    crawl()
+    crawl()
+    assert asked[-3:] == [1, 1, 1], "a list that lied is not believed again"
+
+
+def test_a_page_that_vanished_with_every_link_to_it_goes_within_one_crawl(house: House) -> None:
+    fill(house.site, 5)
+    source_id = house.add()
+    house.ingestion.crawl(source_id)
+    fill(house.site, 4)
+    del house.site.pages["/p4"]
+    house.ingestion.crawl(source_id)
+    assert house.indexed() == {"/", "/p0", "/p1", "/p2", "/p3"}
+    gone, _ = house.ingestion.pages_of(source_id, PageStatus.GONE, None, 10)
+    assert [page.url for page in gone] == [house.site.url + "/p4"]
+
+
+def test_large_pages_wait_on_disk_and_arrive_whole_and_in_order(house: House) -> None:
+    fill(house.site, 30)
+    source_id = house.add()
+    house.ingestion.crawl(source_id)
+    house.index.replaced.clear()
+    for n in range(30):
+        house.site.pages[f"/p{n}"] = fake.html(f"Page {n}", f"<p>{f'Large page {n}. ' * 20_000}</p>")
+    held = []
+
+    def count(_: LiveEvent) -> None:
+        with house.knowledge.read() as db:
+            held.append(int(db.execute(text("SELECT count(*) FROM held_pages")).scalar_one()))
+
+    watched = Ingestion(
+        house.configs, house.knowledge, house.crawlers, house.index, house.clock, count, publish_every_s=0
+    )
+    watched.crawl(source_id)
+    assert max(held) >= 7, "until half of the pages are found again they are held, and not in memory"
+    assert held[-1] == 0
+    assert house.index.replaced == [f"{house.site.url}/p{n}" for n in range(30)]
+    assert house.index.largest_batch <= 20
+    body = house.index.pages[source_id, house.site.url + "/p29"].sections[0].body
+    assert body.count("Large page 29.") == 20_000
+
+
+def test_all_sources_are_crawled_cancelled_paused_and_resumed_at_once(house: House) -> None:
+    fill(house.site, 3)
+    first, second, third = house.add(), house.add("/p0"), house.add("/p1")
+    house.sources.change(third, paused=True)
+    house.ingestion.start_on_demand()
+    house.ingestion.crawl_all()
+    wait_until(lambda: all(house.state(each).last_success_at for each in (first, second)))
+    assert house.state(third).last_success_at is None
+    house.site.pages["/p0"] = house.site.pages["/"] = fake.dripping(30)
+    house.ingestion.crawl_all()
+    house.ingestion.crawl_now(third)
+    wait_until(lambda: house.site.asked("/p0") >= 2 and house.site.asked("/") >= 2)
+    assert "waits for its turn" in (house.state(third).reason or "")
+    house.ingestion.cancel_all()
+    wait_until(lambda: all(state.stage is CrawlStage.IDLE for state in house.sources.list()), 20)
+    for each in (first, second, third):
+        assert (house.state(each).reason or "").startswith("Cancelled."), each
+    house.sources.pause_all(True)
+    assert all(state.source.paused for state in house.sources.list())
+    house.sources.pause_all(False)
+    assert not any(state.source.paused for state in house.sources.list())
+
+
+def test_a_site_that_shrank_keeps_its_pages_when_all_sources_are_crawled(house: House) -> None:
+    fill(house.site, 9)
+    source_id = house.add()
+    house.ingestion.crawl(source_id)
+    house.site.pages = {"/": fake.html("Small", "<p>The docs are one page now.</p>")}
+    house.ingestion.start_on_demand()
+    house.ingestion.crawl_all()
+    wait_until(lambda: "old ones are kept" in (house.state(source_id).reason or ""), 20)
+    assert len(house.indexed()) == 10
+
+
+def test_embedding_is_a_stage_of_its_source_and_is_told_as_it_goes(house: House) -> None:
+    fill(house.site, 3)
+    source_id = house.add()
+    house.ingestion.crawl(source_id)
+    assert house.index.crawls_ended == 1
+    house.index.waiting = {source_id: EmbeddingProgress(3, 12)}
+    house.events.clear()
+    house.ingestion.embedding_advanced()
+    assert house.events == [SourceChanged(source_id)]
+    state = house.state(source_id)
+    assert (state.stage, state.done, state.total, state.failed) == (CrawlStage.EMBEDDING, 3, 12, 0)
+    assert state.last_success_at is not None
+    assert house.ingestion.summary().stage is CrawlStage.EMBEDDING
+    house.index.waiting = {source_id: EmbeddingProgress(5, 12)}
+    house.ingestion.embedding_advanced()
+    assert len(house.events) == 1, "not more often than anybody can see"
+    house.clock.ahead_s += 1
+    house.ingestion.embedding_advanced()
+    assert len(house.events) == 2
+    house.index.waiting = {}
+    house.ingestion.embedding_advanced()
+    assert len(house.events) == 3, "its end is told at once"
+    assert house.state(source_id).stage is CrawlStage.IDLE

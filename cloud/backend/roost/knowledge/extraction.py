@@ -93,12 +93,20 @@ def decoded(body: bytes, charset: str | None) -> str:
     except UnicodeDecodeError:
         pass
     named = _META_CHARSET.search(body[:4096])
-    for candidate in (charset, named.group(1).decode("ascii") if named else None, "windows-1252"):
+    for candidate in (charset, named.group(1).decode("ascii") if named else None):
         try:
-            return body.decode(candidate or "", "replace")
+            text = body.decode(candidate or "", "replace")
         except (LookupError, ValueError):
             continue
-    return body.decode("utf-8", "replace")
+        if not _is_mostly_broken(text):
+            return text
+    text = body.decode("utf-8", "replace")
+    return body.decode("windows-1252", "replace") if _is_mostly_broken(text) else text
+
+
+def _is_mostly_broken(text: str) -> bool:
+    """Whether what is no ASCII was decoded by the wrong charset, and not just cut or torn here and there."""
+    return 2 * text.count("\ufffd") > len(text) - len(text.encode("ascii", "ignore"))
 
 
 def _from_html(url: str, markup: str) -> Extraction:

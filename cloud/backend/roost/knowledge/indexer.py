@@ -17,6 +17,7 @@ import sys
 import threading
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -88,6 +89,7 @@ class KnowledgeIndexer:
         self._size = 0
         self._counted: tuple[int, int, int] | None = None
         self._thread: threading.Thread | None = None
+        self._model_thread: ThreadPoolExecutor
 
     def start(self) -> None:
         """Begins to embed what is missing. Nothing heavy is loaded while there are no chunks."""
@@ -162,7 +164,12 @@ class KnowledgeIndexer:
         return indexed
 
     def _run(self) -> None:
-        _lower_priority()
+        # A thread of low priority must not hold the interpreter, as a write to ChromaDB does for its whole
+        # length, nor start ChromaDB's own threads, which take after it: only the model runs at low priority.
+        with ThreadPoolExecutor(1, "embedding-model", _lower_priority) as self._model_thread:
+            self._work()
+
+    def _work(self) -> None:
         retry_s = RETRY_FIRST_S
         while not self._stopping.is_set():
             self._wake.wait()
@@ -274,7 +281,8 @@ class KnowledgeIndexer:
             sha256, chunk = self._backlog.popitem()
             sources.append(chunk.source_id)
             text = embedded_text(chunk.title, chunk.heading_path, chunk.text)
-            vectors[sha256] = self._embedder.embed(text).astype(np.float16).tobytes()
+            vector = self._model_thread.submit(self._embedder.embed, text).result()
+            vectors[sha256] = vector.astype(np.float16).tobytes()
         if not vectors:
             if self._stopping.is_set():
                 return False

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -19,6 +18,11 @@ FILE_LIMIT = 50
 DEPTH_LIMIT = 3
 ENTRY_LIMIT = 100_000
 LASTMOD_LIMIT = 40  # characters
+TEXT_LIMIT = 4_096  # characters of an address
+ELEMENT_LIMIT = 1_000_000
+DEPTH_OF_ELEMENTS = 20
+TOGETHER_LIMIT_BYTES = 50 * 1024 * 1024
+FED_AT_ONCE = 65_536
 
 _ACCEPT = "application/xml,text/xml,*/*;q=0.1"
 
@@ -57,13 +61,22 @@ def read_sitemaps(
     pages: dict[str, str | None] = {}
     notes: list[str] = []
     files = 0
+    size_bytes = 0
+
+    def weigh(body: bytes) -> None:
+        nonlocal size_bytes
+        size_bytes += len(body)
+
     while queue and len(pages) < limit:
         address, depth = queue.popleft()
         files += 1
-        if files > FILE_LIMIT:
-            notes.append(f"The site has more than {FILE_LIMIT} sitemaps; the others were left out.")
+        if files > FILE_LIMIT or size_bytes > TOGETHER_LIMIT_BYTES:
+            notes.append(
+                f"The site has more than {FILE_LIMIT} sitemaps, or more than 50 MB of them; the others were"
+                " left out."
+            )
             break
-        for entry in _entries(session, address, notes):
+        for entry in _entries(session, address, notes, weigh):
             if not entry.is_sitemap:
                 page = wanted(entry.url)
                 if page is not None:
@@ -76,7 +89,9 @@ def read_sitemaps(
     return SitemapPages(pages, tuple(dict.fromkeys(notes)))
 
 
-def _entries(session: FetchSession, address: str, notes: list[str]) -> Iterator[_Entry]:
+def _entries(
+    session: FetchSession, address: str, notes: list[str], weigh: Callable[[bytes], None]
+) -> Iterator[_Entry]:
     try:
         answer = session.get(address, FEED_TYPES, accept=_ACCEPT, keep_truncated=True)
         if not isinstance(answer, Fetched):
@@ -91,6 +106,7 @@ def _entries(session: FetchSession, address: str, notes: list[str]) -> Iterator[
             raise
         notes.append(f"A sitemap could not be read: {error.message}")
         return
+    weigh(body)
     if cut:
         notes.append("A sitemap is larger than 5 MB; its end was left out.")
     if not body.lstrip().startswith(b"<"):
@@ -110,25 +126,75 @@ def _xml_list(body: bytes, cut: bool, notes: list[str]) -> Iterator[_Entry]:
     from xml.etree.ElementTree import ParseError
 
     from defusedxml import DefusedXmlException
-    from defusedxml.ElementTree import iterparse
+    from defusedxml.ElementTree import DefusedXMLParser
 
-    count = 0
+    reader = _Reader()
+    parser = DefusedXMLParser(target=reader)
     try:
-        for event, element in iterparse(io.BytesIO(body), events=("start", "end")):
-            name = str(element.tag).rpartition("}")[2]
-            if event != "end" or name not in ("url", "sitemap"):
-                continue
-            told = {str(child.tag).rpartition("}")[2]: (child.text or "").strip() for child in element}
-            element.clear()
-            count += 1
-            if count > ENTRY_LIMIT:
-                notes.append(f"A sitemap lists more than {ENTRY_LIMIT:,} pages; the others were left out.")
-                return
-            if told.get("loc"):
-                lastmod = told.get("lastmod", "")[:LASTMOD_LIMIT] or None
-                yield _Entry(told["loc"], is_sitemap=name == "sitemap", lastmod=lastmod)
-    except ParseError:
+        for start in range(0, len(body), FED_AT_ONCE):
+            parser.feed(body[start : start + FED_AT_ONCE])
+            yield from reader.take()
         if not cut:
-            notes.append("A sitemap is not well-formed XML; it was read up to the mistake.")
+            parser.close()
     except DefusedXmlException:
         notes.append("A sitemap declares entities, which Roost does not expand; it was left out.")
+    except (ParseError, ValueError):
+        # ValueError: an encoding of several bytes a sign, which the parser does not know.
+        yield from reader.take()
+        if not cut:
+            notes.append("A sitemap is not well-formed XML; it was read up to the mistake.")
+    except _Enough as end:
+        yield from reader.take()
+        notes.append(str(end))
+
+
+class _Enough(Exception):
+    """No more is read of this sitemap; says why."""
+
+
+class _Reader:
+    """What the parser tells its events to (xml.etree.ElementTree, XMLParser's `target`): a tree of a few
+    megabytes of markup would take a hundred times that.
+    """
+
+    def __init__(self) -> None:
+        self._entries: list[_Entry] = []
+        self._count = 0
+        self._elements = 0
+        self._path: list[str] = []
+        self._told: dict[str, str] = {}
+        self._text = ""
+
+    def take(self) -> list[_Entry]:
+        """The entries since the last call."""
+        entries, self._entries = self._entries, []
+        return entries
+
+    def start(self, tag: str, attributes: Mapping[str, str]) -> None:  # noqa: ARG002 - the parser's call
+        self._elements += 1
+        if self._elements > ELEMENT_LIMIT or len(self._path) == DEPTH_OF_ELEMENTS:
+            raise _Enough("A sitemap is built like none; it was read up to there.")
+        name = tag.rpartition("}")[2]
+        self._path.append(name)
+        self._text = ""
+        if name in ("url", "sitemap"):
+            self._told = {}
+
+    def data(self, text: str) -> None:
+        if len(self._text) < TEXT_LIMIT:
+            self._text += text
+
+    def end(self, tag: str) -> None:  # noqa: ARG002 - the parser's call
+        name = self._path.pop()
+        inside = self._path[-1] if self._path else ""
+        if name in ("loc", "lastmod") and inside in ("url", "sitemap"):
+            self._told[name] = self._text.strip()
+        elif name in ("url", "sitemap") and self._told.get("loc"):
+            lastmod = self._told.get("lastmod", "")[:LASTMOD_LIMIT] or None
+            self._entries.append(_Entry(self._told["loc"], name == "sitemap", lastmod))
+            self._count += 1
+            if self._count == ENTRY_LIMIT:
+                raise _Enough(f"A sitemap lists {ENTRY_LIMIT:,} pages or more; the others were left out.")
+
+    def close(self) -> None:
+        return

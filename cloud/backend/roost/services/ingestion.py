@@ -96,6 +96,7 @@ class Ingestion:
         publish: Callable[[LiveEvent], None],
         *,
         workers: int = WORKERS,
+        publish_every_s: float = PUBLISH_EVERY_S,
     ) -> None:
         self._sources = sources_database
         self._pages = pages_database
@@ -104,6 +105,7 @@ class Ingestion:
         self._clock = clock
         self._publish = publish
         self._workers = workers
+        self._publish_every_s = publish_every_s
         self._changed = threading.Condition()
         self._applying = threading.Lock()
         self._stopping = False
@@ -189,7 +191,7 @@ class Ingestion:
         now_s = self._clock.monotonic_s()
         waiting = frozenset(self._index.embedding())
         told = self._told_of_embedding
-        if waiting == told and now_s - self._told_of_embedding_at_s < PUBLISH_EVERY_S:
+        if waiting == told and now_s - self._told_of_embedding_at_s < self._publish_every_s:
             return
         self._told_of_embedding, self._told_of_embedding_at_s = waiting, now_s
         for source_id in waiting | told:
@@ -372,7 +374,7 @@ class Ingestion:
         new_stage = progress.stage is not crawl.progress.stage
         crawl.progress = progress
         now_s = self._clock.monotonic_s()
-        if new_stage or now_s - crawl.published_at_s >= PUBLISH_EVERY_S:
+        if new_stage or now_s - crawl.published_at_s >= self._publish_every_s:
             crawl.published_at_s = now_s
             self._publish(SourceChanged(progress.source_id))
 
