@@ -26,8 +26,8 @@ pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
 EMAILS = {"owner": "boss@example.org", "member": "anna@example.org", "guest": "guest@example.org"}
 PAGES = {
-    "owner": {"Bots", "Ask", "Knowledge", "Status", "People", "Settings"},
-    "member": {"Bots", "Ask", "Knowledge", "Status", "Settings"},
+    "owner": {"Bots", "Ask", "Knowledge", "Insights", "Widgets", "Status", "People", "Settings"},
+    "member": {"Bots", "Ask", "Knowledge", "Insights", "Widgets", "Status", "Settings"},
     "guest": {"Ask", "Settings"},
 }
 
@@ -170,6 +170,30 @@ def test_a_browser_is_signed_out_from_another(browser: Browser, house: House) ->
         wait_for(lambda: status_of(there, "/api/threads") == 401, "the other browser is signed out")
         assert status_of(here, "/api/threads") == 200
         expect(here.get_by_role("heading", name="API keys")).to_have_count(0)
+
+
+def test_an_owner_signs_out_whoever_came_by_a_link(browser: Browser, house: House) -> None:
+    with (
+        signed_in(browser, house, "owner", "/people") as boss,
+        httpx.Client(base_url=house.roost.base_url) as somebody,
+    ):
+        made = boss.evaluate(
+            "async () => (await (await fetch('/api/sign-in-links', {method: 'POST',"
+            " headers: {'Content-Type': 'application/json'}, body: '{}'})).json()).url"
+        )
+        assert somebody.post("/auth/link", json={"code": made.partition("#")[2]}).status_code == 200
+        assert somebody.get("/api/people").status_code == 200
+        boss.reload()
+        boss.get_by_role("button", name="Sessions of Owner").click()
+        sessions = boss.get_by_role("list", name="Where Owner is signed in")
+        expect(sessions.get_by_role("listitem")).to_have_count(1)
+        sessions.get_by_role("button", name="Sign out").click()
+        expect(boss.get_by_role("dialog")).to_contain_text("Nowhere")
+        assert somebody.get("/api/people").status_code == 401
+        boss.get_by_role("dialog").get_by_role("button", name="Close").last.click()
+        log = boss.get_by_role("list", name="Log entries")
+        expect(log).to_contain_text(f"{EMAILS['owner']} made a sign-in link")
+        expect(log).to_contain_text(f"{EMAILS['owner']} ended a session of Owner")
 
 
 def test_21_22_23_34_against_the_running_server(house: House) -> None:
