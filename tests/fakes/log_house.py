@@ -21,7 +21,7 @@ from roost.replication.log_restore import LogRestore, RestoredLog
 from roost.replication.object_store import ABSENT, ObjectStore
 from roost.replication.pages import PageHashes, page_hashes
 from roost.replication.segment import Kind, Position
-from roost.replication.shipper import Shipper
+from roost.replication.shipper import SPOOL_BYTES, WAL_LIMIT_BYTES, Shipper
 from roost.replication.snapshot_objects import put_base_snapshot
 from roost.storage.copies import settle
 from roost.storage.database import Database
@@ -33,10 +33,18 @@ PATIENCE_S = 30.0
 class LogHouse:
     """One installation on one disk. `begin` starts an epoch, `end` ends it in order, `die` is a kill -9."""
 
-    def __init__(self, data_dir: Path, store: ObjectStore, interval_s: float = 0.05) -> None:
+    def __init__(
+        self,
+        data_dir: Path,
+        store: ObjectStore,
+        interval_s: float = 0.05,
+        spool_bytes: int = SPOOL_BYTES,
+        wal_limit_bytes: int = WAL_LIMIT_BYTES,
+    ) -> None:
         self.data_dir = data_dir
         self.store = store
         self.interval_s = interval_s
+        self.limits = (spool_bytes, wal_limit_bytes)
         self.clock = SystemClock()
         self.databases: dict[str, Database] = {}
         self.shipper: Shipper | None = None
@@ -46,7 +54,7 @@ class LogHouse:
 
     def begin(self) -> None:
         """A new epoch on the files as they are; the first one creates them."""
-        self._create()
+        self.create()
         newest = Epochs(self.store).newest
         self.epoch = newest.epoch + 1 if newest else 1
         hashes = {name: self._hashes(name) for name in NAMES}
@@ -75,7 +83,9 @@ class LogHouse:
         )
         assert begin_epoch(self.store, document)
         self.databases = {name: Database(self.path(name), name, "NORMAL") for name in NAMES}
-        self.shipper = Shipper(self.store, self.databases, self.clock, self.interval_s, self.fenced.append)
+        self.shipper = Shipper(
+            self.store, self.databases, self.clock, self.interval_s, self.fenced.append, *self.limits
+        )
         for name, database in self.databases.items():
             database.guard(
                 self.shipper.admit,
@@ -138,7 +148,7 @@ class LogHouse:
             assert contents(restored.files[name]) == contents(self.path(name)), name
         return restored
 
-    def _create(self) -> None:
+    def create(self) -> None:
         for name in NAMES:
             if not self.path(name).exists():
                 database = Database(self.path(name), name, "NORMAL")

@@ -71,13 +71,16 @@ class Shipper:
         clock: Clock,
         interval_s: float,
         fenced: Callable[[str], None],
+        spool_bytes: int = SPOOL_BYTES,
+        wal_limit_bytes: int = WAL_LIMIT_BYTES,
     ) -> None:
         self._store = store
         self._databases = databases
         self._clock = clock
         self._interval_s = interval_s
         self._fenced = fenced
-        self._spool = Spool(SPOOL_BYTES)
+        self._spool = Spool(spool_bytes)
+        self._wal_limit_bytes = wal_limit_bytes
         self._draining: Draining | None = None
         self._snapshots: SnapshotTaker | None = None
         self._epoch = 0
@@ -97,6 +100,12 @@ class Shipper:
         were opened; what has been committed since then is in their logs.
         """
         self._epoch = document.epoch
+        for database in self._databases.values():
+            # What a kill has left of a snapshot.
+            for leftover in database.path.parent.glob(f"{database.path.name}.snapshot*"):
+                leftover.unlink(missing_ok=True)
+            for leftover in database.path.parent.glob(f"{database.path.name}.rebasing*"):
+                leftover.unlink(missing_ok=True)
         self._draining = Draining(document, self._databases, hashes, self._clock, self._spool)
         self._snapshots = SnapshotTaker(
             self._store,
@@ -206,15 +215,17 @@ class Shipper:
             return
         # What was there at the beginning counts as waiting since then.
         self._spool.cover(Cover(self._clock.monotonic_s(), -1))
-        failed = 0
+        failed, retry_at_s = 0, 0.0
         while not self._over:
             began_s = self._clock.monotonic_s()
             self._kicked.clear()
             try:
-                self._ship(draining)
-                failed = 0
-                self._say(None)
-                pause_s = self._interval_s - (self._clock.monotonic_s() - began_s)
+                complete = draining.drain()
+                self._look_behind(draining)
+                if began_s >= retry_at_s:
+                    self._ship(draining, complete=complete)
+                    failed = 0
+                    self._say(None)
             except _Fenced as error:
                 self.abandon()
                 self._spool.clear()
@@ -223,23 +234,19 @@ class Shipper:
             except RoostError as error:
                 self._failures += 1
                 self._say(error.message)
-                pause_s = min(BACK_OFF_S[1], BACK_OFF_S[0] * 2**failed)
+                retry_at_s = self._clock.monotonic_s() + min(BACK_OFF_S[1], BACK_OFF_S[0] * 2**failed)
                 failed = min(failed + 1, 10)
             except Exception:
                 # The edge of the thread: shipping must go on, or people know why not - why this is caught.
                 log.exception("Shipping failed")
                 self._failures += 1
                 self._say("Shipping failed. See the log.")
-                pause_s, failed = BACK_OFF_S[1], 1
-            if failed:
-                self._pause(pause_s)
-            else:
-                self._kicked.wait(max(0.0, pause_s))
+                retry_at_s = self._clock.monotonic_s() + BACK_OFF_S[1]
+            until_s = max(retry_at_s, began_s + (0.0 if failed else self._interval_s))
+            self._kicked.wait(max(0.0, until_s - self._clock.monotonic_s()))
         draining.close()
 
-    def _ship(self, draining: Draining) -> None:
-        complete = draining.drain()
-        self._look_behind(draining)
+    def _ship(self, draining: Draining, *, complete: bool) -> None:
         while (waiting := self._spool.first()) is not None and not self._over:
             self._put(waiting)
             if not complete and self._spool.bytes < self._spool.limit_bytes // 2:
@@ -327,11 +334,7 @@ class Shipper:
             return reached()
 
     def _look_behind(self, draining: Draining) -> None:
-        self._behind = draining.waiting_bytes() > WAL_LIMIT_BYTES
-
-    def _pause(self, seconds: float) -> None:
-        with self._progress:
-            self._progress.wait_for(lambda: self._over, seconds)
+        self._behind = draining.waiting_bytes() > self._wal_limit_bytes
 
     def _going_on(self) -> None:
         if self._over:

@@ -43,15 +43,12 @@ class Snapshot:
 
 @dataclass(frozen=True, slots=True)
 class PackedSnapshot:
-    """A compressed file beside, as it is to be put, and what it holds."""
+    """A compressed file beside, as it is to be put, and what it holds. `hashes` may be carried on with."""
 
     path: Path
     sha256: str
+    state: PageState
     hashes: PageHashes
-
-    @property
-    def state(self) -> PageState:
-        return self.hashes.state
 
 
 def listed_snapshots(store: ObjectStore, database: str) -> list[Snapshot]:
@@ -110,7 +107,7 @@ def pack_snapshot(path: Path, target: Path, going_on: Callable[[], None]) -> Pac
     except BaseException:  # cleaned up and raised on - whatever it was
         target.unlink(missing_ok=True)
         raise
-    return PackedSnapshot(target, digest.hexdigest(), hashes)
+    return PackedSnapshot(target, digest.hexdigest(), hashes.state, hashes)
 
 
 def put_base_snapshot(

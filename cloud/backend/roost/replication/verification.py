@@ -43,8 +43,8 @@ class Gap:
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """`restorable` tells whether the log's end can be restored: for each database a snapshot holds, and no gap
-    is behind it.
+    """`restorable` tells whether the log's end can be restored: for each database a snapshot holds, and no
+    gap is behind it.
     """
 
     snapshots: Sequence[SnapshotReport]

@@ -1,0 +1,159 @@
+"""What is kept of the log, for how long, and that nothing else goes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from roost.clock import SystemClock, timestamp
+from roost.domain.replication import PageState
+from roost.replication.collection import collect
+from roost.replication.directory_store import DirectoryStore
+from roost.replication.epochs import EpochDocument, begin_epoch
+from roost.replication.layout import snapshot
+from roost.replication.log_reader import Log
+from roost.replication.moments import position_at
+from roost.replication.segment import Kind, Position, Segment, pack
+
+NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
+STATE = PageState(7, 1, 4096)
+
+
+class Filed:
+    """A log of two epochs: segments every six hours, a snapshot behind each second one."""
+
+    def __init__(self, path: Path, days: int) -> None:
+        path.mkdir()
+        self.store = DirectoryStore(path, SystemClock())
+        began = NOW - timedelta(days=days)
+        self._begin(1, None, 0, began)
+        count = days * 4
+        for seq in range(1, count + 1):
+            at = began + timedelta(hours=6 * seq)
+            self._segment(1, seq, at, Kind.CLEAN_END if seq == count else Kind.DATA)
+            if seq % 2 == 0 and seq < count:
+                self.snapshot(1, seq, at)
+        self._begin(2, 1, count, NOW)
+        self._segment(2, 1, NOW, Kind.DATA)
+
+    def _begin(self, epoch: int, before: int | None, last: int, at: datetime) -> None:
+        document = EpochDocument(epoch, before, last, {"a": STATE}, {"a": None}, "f", "i", "r", at)
+        assert begin_epoch(self.store, document)
+        self._before = document.sha256
+
+    def _segment(self, epoch: int, seq: int, at: datetime, kind: Kind) -> None:
+        packed = pack(Segment(kind, epoch, seq, at, self._before, {"a": STATE}))
+        self.store.put(packed.name, packed.content, metadata=packed.metadata)
+        self._before = packed.sha256
+
+    def snapshot(self, epoch: int, seq: int, at: datetime, checksum: str = "7", rebased: str = "0") -> str:
+        name = snapshot("a", epoch, seq)
+        metadata = {
+            "sha256": "x",
+            "checksum": checksum,
+            "pages": "1",
+            "page_size": "4096",
+            "ts": timestamp(at),
+            "rebased": rebased,
+        }
+        self.store.put(name, b"", metadata=metadata)
+        return name
+
+    def names(self, prefix: str) -> list[str]:
+        return [stat.name for stat in self.store.list(prefix).items]
+
+    def collect(self, now: datetime = NOW) -> int:
+        return collect(self.store, ("a",), now)
+
+
+def seqs(names: Sequence[str]) -> list[int]:
+    return [int(name.rpartition("/")[2].split(".")[0].rpartition("-")[2]) for name in names]
+
+
+def test_every_moment_of_seven_days_stays_and_a_snapshot_a_day_for_thirty(tmp_path: Path) -> None:
+    filed = Filed(tmp_path / "bucket", 40)
+    deleted = filed.collect()
+    segments = seqs(filed.names("v1/log/00000001/"))
+    snapshots = seqs(filed.names("v1/snap/a/"))
+    assert deleted == 160 + 79 - len(segments) - len(snapshots)
+    # The newest snapshot from before the seven days, and everything behind it.
+    window = max(seq for seq in snapshots if seq <= 160 - 28)
+    assert 160 - 28 - window < 2
+    assert [seq for seq in segments if seq >= window] == list(range(window, 161))
+    # Behind that, only what a snapshot stands on.
+    assert {seq for seq in segments if seq < window} == {seq for seq in snapshots if seq < window}
+    days = [(NOW - timedelta(hours=6 * (160 - seq))).date() for seq in snapshots]
+    assert len(set(days)) == 30
+    assert len(snapshots) <= 32
+    assert filed.collect() == 0
+
+
+def test_a_kept_snapshot_of_long_ago_is_found_by_its_day(tmp_path: Path) -> None:
+    filed = Filed(tmp_path / "bucket", 40)
+    filed.collect()
+    log = Log(filed.store)
+    snapshots = seqs(filed.names("v1/snap/a/"))
+    for days in (8, 15, 25):
+        found = position_at(log, log.epochs(), {1: 160, 2: 1}, NOW - timedelta(days=days))
+        assert found.epoch == 1
+        assert found.seq in snapshots
+        assert 160 - days * 4 - found.seq < 4
+
+
+def test_nothing_goes_while_there_is_no_snapshot_to_begin_from(tmp_path: Path) -> None:
+    filed = Filed(tmp_path / "bucket", 20)
+    for name in filed.names("v1/snap/a/")[1:]:
+        filed.store.delete(name)
+    assert filed.collect() == 0
+
+
+def test_snapshots_that_the_log_does_not_confirm_protect_nothing_and_hide_nothing(tmp_path: Path) -> None:
+    filed = Filed(tmp_path / "bucket", 20)
+    for name in filed.names("v1/snap/a/"):
+        filed.store.delete(name)
+    for seq in range(2, 80, 2):
+        filed.snapshot(1, seq, NOW - timedelta(hours=6 * (80 - seq)), checksum="8")
+    assert filed.collect() == 0
+    filed.snapshot(1, 10, NOW - timedelta(hours=6 * 70))
+    filed.snapshot(1, 20, NOW - timedelta(hours=6 * 60))
+    filed.collect()
+    segments = seqs(filed.names("v1/log/00000001/"))
+    assert [seq for seq in segments if seq >= 10] == list(range(10, 81))
+
+
+def test_what_a_newcomer_is_about_to_begin_with_stays(tmp_path: Path) -> None:
+    filed = Filed(tmp_path / "bucket", 40)
+    coming = filed.snapshot(3, 0, NOW, rebased="1")
+    filed.collect()
+    assert coming in filed.names("v1/snap/a/")
+
+
+def test_documents_of_epochs_that_nothing_is_kept_of_go_too(tmp_path: Path) -> None:
+    filed = Filed(tmp_path / "bucket", 10)
+    later = NOW + timedelta(days=60)
+    for seq in range(2, 30):
+        filed._segment(2, seq, later - timedelta(days=31 - seq), Kind.DATA)
+        filed.snapshot(2, seq, later - timedelta(days=31 - seq))
+    filed.collect(later)
+    assert filed.names("v1/epochs/") == ["v1/epochs/00000002.json"]
+    assert filed.names("v1/log/00000001/") == []
+
+
+@pytest.mark.parametrize("limit", [0, 1, 10])
+def test_no_more_goes_at_once_than_is_allowed(tmp_path: Path, limit: int) -> None:
+    filed = Filed(tmp_path / "bucket", 40)
+    assert collect(filed.store, ("a",), NOW, limit) == limit
+
+
+def test_the_last_segment_until_a_moment_is_found_over_clocks_that_differ(tmp_path: Path) -> None:
+    filed = Filed(tmp_path / "bucket", 2)
+    log = Log(filed.store)
+    chain, ends = log.epochs(), {1: 8, 2: 1}
+    assert position_at(log, chain, ends, NOW - timedelta(minutes=1)) == Position(1, 7)
+    assert position_at(log, chain, ends, NOW - timedelta(hours=6)) == Position(1, 7)
+    assert position_at(log, chain, ends, NOW - timedelta(days=2)) == Position(1, 0)
+    assert position_at(log, chain, ends, NOW) == Position(2, 1)
+    assert position_at(log, chain, ends, NOW + timedelta(days=2)) == Position(2, 1)
