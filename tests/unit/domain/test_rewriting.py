@@ -30,6 +30,7 @@ def test_a_transcript_is_short_and_one_line_a_turn() -> None:
         ("To do it is what you have", None),
         ("How do I remove a bot?\nYou open its page.", None),
         ("bot " * QUERY_CHARS, None),
+        ("Open the bot's page and press Remove [1].", None),
     ],
 )
 def test_only_a_short_line_of_this_conversation_is_a_query(written: str, query: str | None) -> None:

@@ -24,6 +24,7 @@ You turn the last question of a conversation into one that can be understood, an
 Reply with the question alone, on one line."""
 
 _WORD = re.compile(r"\w{2,}")
+_ANSWERS = re.compile(r"\[\^?\d+\]|NOT_IN_DOCS")
 _QUOTES = "\"'“”„«»` "
 
 
@@ -39,10 +40,10 @@ def transcript(question: str, context: Sequence[Turn]) -> str:
 def usable_query(written: str, question: str, context: Sequence[Turn]) -> str | None:
     """What the model wrote, as a query; None for anything that is no question of this conversation.
 
-    It must be one short line that shares a telling word with what the person said.
+    It must be one short line that shares a telling word with what the person said, and cite nothing.
     """
     lines = [line for line in written.splitlines() if line.strip()]
-    if len(lines) != 1 or len(lines[0]) > QUERY_CHARS:
+    if len(lines) != 1 or len(lines[0]) > QUERY_CHARS or _ANSWERS.search(lines[0]):
         return None
     query = plain_label(lines[0]).strip(_QUOTES).removeprefix("Last question:").strip(_QUOTES)
     said = " ".join([question, *(turn.text for turn in context if turn.role == "user")])

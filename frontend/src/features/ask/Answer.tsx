@@ -168,11 +168,11 @@ function Actions({
   );
 }
 
-/** Who made the answer. A refusal quotes nothing, so nobody is named. */
+/** Who made the answer. A refusal or a greeting quotes nothing, so nobody is named. */
 function Author({ message }: { message: Message }) {
   if (message.model !== null)
     return <span className="ms-2 text-sm text-ink-2">{words.model(message.model)}</span>;
-  if (message.refused || message.text === '') return null;
+  if (message.refused || message.citations.length === 0) return null;
   return (
     <span className="ms-2 text-sm text-ink-2" title={words.quotedHint}>
       {words.quoted}
