@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from roost.errors import DatabaseUnreadable
-from roost.knowledge.numpy_import import load_numpy
+from roost.storage.numpy_import import load_numpy
 
 if TYPE_CHECKING:
     from roost.knowledge.embeddings import Vector

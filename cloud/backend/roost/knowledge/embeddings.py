@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from roost.errors import Unavailable
 from roost.knowledge.chunking import SPECIAL_TOKENS, TOKEN_LIMIT, estimate_tokens
-from roost.knowledge.numpy_import import load_numpy
+from roost.storage.numpy_import import load_numpy
 
 if TYPE_CHECKING:
     import numpy as np

@@ -28,11 +28,11 @@ from roost.knowledge.chroma_index import ChromaIndex, VectorIndexDamaged
 from roost.knowledge.chunking import chunk_page, embedded_text, storable, text_sha256
 from roost.knowledge.embeddings import Embedder
 from roost.knowledge.foreign_questions import is_due, measure
-from roost.knowledge.numpy_import import load_numpy
 from roost.knowledge.query_words import identifier_words
 from roost.storage import chunks, foreign_matches
 from roost.storage.chunks import IndexedChunk
 from roost.storage.database import Database
+from roost.storage.numpy_import import load_numpy
 
 if TYPE_CHECKING:
     from roost.knowledge.embeddings import Vector

@@ -14,6 +14,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from roost.storage.numpy_import import load_numpy
+
 if TYPE_CHECKING:
     from numpy import uint32
     from numpy.typing import NDArray
@@ -324,6 +326,7 @@ class _Frames:
 
     def _validate(self) -> int:
         """Every checksum at once: each is a linear map, modulo 2^32, of the one before and of its frame."""
+        load_numpy()
         import numpy as np
 
         generation = self._at.generation

@@ -10,7 +10,7 @@ SOURCES = Path(__file__).resolve().parents[3] / "cloud" / "backend"
 
 PROGRAM = """
 import threading
-from roost.knowledge.numpy_import import load_numpy
+from roost.storage.numpy_import import load_numpy
 
 doors = ["numpy", "numpy.linalg", "numpy.typing", "numpy.lib", "numpy.matrixlib", "numpy.ma", "numpy.random"]
 start = threading.Barrier(len(doors))
