@@ -22,6 +22,7 @@ from roost.domain.alerts import BACKUP
 from roost.domain.bots import Platform
 from roost.domain.documents import SourceKind
 from roost.domain.people import MembershipRules
+from roost.garbage import ShortCollections
 from roost.identity.openid_connect import OpenIdProvider
 from roost.knowledge.addresses import AddressPolicy, AllowedHost, SystemResolver
 from roost.knowledge.chroma_index import ChromaIndex
@@ -192,10 +193,12 @@ def compose(
     alert_watch = AlertWatch(
         alerts, live_events, bot_store, supervisor, ingestion, clock, _conditions(bucket)
     )
+    collections = ShortCollections()
     chores = DailyChores(
         [
             Chore("Forgetting what was handled long ago", inbox.forget_old),
             Chore("Forgetting what is older than RETENTION_DAYS", privacy.forget_expired),
+            Chore("Collecting garbage among what was set aside", collections.thaw),
         ]
     )
     answer_settings = RegisteredBots(bot_store)
@@ -289,6 +292,7 @@ def compose(
             Step("opening bot_configs.db", bot_configs.open, offline=True),
             *replication.shipping,
             Step("telling where data is kept", lambda: _tell_where_data_is(settings)),
+            Step("keeping collections short", collections.start),
             Step("the first owner and sources", begin_workspace, offline=True),
             Step("roles by the settings", people.follow_settings, offline=True),
             *replication.watching,
@@ -315,6 +319,7 @@ def compose(
             Step("closing bot_configs.db", bot_configs.close, 0.4),
             *replication.copying,
             Step("closing knowledge.db", knowledge.close, 0.3),
+            Step("the collector", collections.stop, 0.1),
         ),
         for_crawling=(
             Step("starting the index", indexer.start),
