@@ -16,6 +16,7 @@ from discord.http import Route
 
 from roost.discordbot.buttons import Components
 from roost.discordbot.client import ALREADY_ACKNOWLEDGED, DiscordClient, PostRefused, translate
+from roost.discordbot.events import snowflake
 from roost.errors import RemoteUnreachable
 
 SUPPRESS_EMBEDS, EPHEMERAL = 1 << 2, 1 << 6
@@ -106,7 +107,7 @@ class Posts:
         """At most 100 messages that came next after that id, oldest first."""
         route = Route("GET", "/channels/{channel_id}/messages", channel_id=channel_id)
         found = await self._call(route, query={"after": str(after), "limit": str(HISTORY_PAGE)})
-        messages = [each for each in found if isinstance(each, dict) and "id" in each]
+        messages = [each for each in _objects(found) if snowflake(each.get("id")) is not None]
         return sorted(messages, key=lambda each: int(each["id"]))
 
     async def defer(self, interaction_id: int, token: str, *, ephemeral: bool) -> int | None:
@@ -162,7 +163,7 @@ class Posts:
 
     async def commands(self, application_id: int) -> list[Json]:
         found = await self._call(Route("GET", _COMMANDS, webhook_id=application_id))
-        return [each for each in found if isinstance(each, dict)]
+        return _objects(found)
 
     async def put_commands(self, application_id: int, commands: Sequence[Mapping[str, Any]]) -> None:
         await self._call(Route("PUT", _COMMANDS, webhook_id=application_id), list(commands))
@@ -200,6 +201,10 @@ def _changed(content: str | None, components: Components | None) -> Json:
     if components is not None:
         body["components"] = components
     return body
+
+
+def _objects(answer: Any) -> list[Json]:
+    return [each for each in answer if isinstance(each, dict)] if isinstance(answer, list) else []
 
 
 def _post(answer: Any) -> Post:
