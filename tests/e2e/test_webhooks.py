@@ -185,9 +185,10 @@ def test_a_stopped_or_deleted_bot_is_brought_nothing_and_a_restarted_server_stil
 
 def test_without_a_public_address_a_webhook_is_refused_with_the_remedy(tmp_path: Path) -> None:
     with world(tmp_path) as here:
-        here.start_with_bot()
+        here.roost.start()
+        here.telegram.add(TOKEN)
         with here.roost.client() as client:
-            bot_id = client.get("/api/bots").json()["items"][0]["id"]
+            bot_id = client.post("/api/bots", json={"platform": "telegram", "token": TOKEN}).json()["id"]
             refused = client.patch(f"/api/bots/{bot_id}", json={"transport": "webhook"})
             assert refused.status_code == 422
             assert refused.json()["error"]["field"] == "transport"

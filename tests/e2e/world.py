@@ -53,7 +53,7 @@ class World:
             state = client.get("/api/knowledge").json()
             return bool(state["pages"] == len(TOPICS) + 1 and 0 < state["chunks"] == state["vectors"])
 
-        wait_for(indexed, "the site is indexed", within_s=60)
+        wait_for(indexed, "the site is indexed", within_s=120)
         return str(reply.json()["id"])
 
     def answers(self, chat_id: int) -> list[str]:
