@@ -35,6 +35,9 @@ INSIST_AT_BYTES = 64 * 1024 * 1024
 
 ATTEMPTS = 5
 
+SHIPPING_FIRST = "shipping_first"
+"""The code of an error that passes by itself, once what is written just now is shipped."""
+
 T = TypeVar("T")
 
 
@@ -193,7 +196,7 @@ class Draining:
                 return sources[0].database.exclusively(lambda: waiting_for(sources[1:]))
             with self._lock:
                 if self._group is not None or not self._drain(list(self._sources.values())):
-                    raise Unavailable("The log has to be shipped first.", retry_after_s=1)
+                    raise _shipping_first()
                 return self._open_all()
 
         self.drain()
@@ -236,7 +239,7 @@ class Draining:
         with self._lock:
             if self._group is not None:
                 packed.path.unlink(missing_ok=True)
-                raise Unavailable("The log has to be shipped first.", retry_after_s=1)
+                raise _shipping_first()
             source.hashes = packed.hashes
             source.broken = None
             name = snapshot_name(database, self._epoch, self._last.seq + 1)
@@ -381,6 +384,10 @@ class Draining:
         packed = pack(segment)
         self._last = _Chain(seq, packed.sha256, at, states)
         self._spool.add(Waiting(packed, seq, rebase))
+
+
+def _shipping_first() -> Unavailable:
+    return Unavailable("What is written has to be shipped first.", code=SHIPPING_FIRST, retry_after_s=1)
 
 
 def _size(changes: Changes) -> int:

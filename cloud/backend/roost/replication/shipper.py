@@ -31,7 +31,8 @@ BACK_OFF_S = (0.1, 2.0)
 """The first pause after a failure, and the longest."""
 
 MEND_AGAIN_AFTER_S = 30.0
-JOIN_S = 5.0
+JOIN_S = 0.5
+"""A stop has little time, and what still runs then can do no harm."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from roost.clock import Clock
 from roost.errors import ObjectDamaged, RoostError
-from roost.replication.draining import Draining, Taken
+from roost.replication.draining import SHIPPING_FIRST, Draining, Taken
 from roost.replication.log_reader import Log
 from roost.replication.object_store import ObjectStore
 from roost.replication.snapshot_objects import listed_snapshots, pack_snapshot, put_snapshot
@@ -24,6 +24,7 @@ AGAIN_AFTER_S = 60.0
 """After a failure."""
 
 LOOKED_AT_EVERY_S = 5.0
+SHIPPING_FIRST_S = 0.5
 
 
 class Stopped(Exception):
@@ -87,9 +88,10 @@ class SnapshotTaker:
         self.taken_total += 1
 
     def _run(self) -> None:
-        wait_s = 0.0
+        wait_s, again = 0.0, False
         while not self._stopped.is_set():
-            wanted = self._wanted.wait(wait_s)
+            wanted = self._wanted.wait(wait_s) or again
+            again = False
             if self._stopped.is_set():
                 return
             self._wanted.clear()
@@ -106,6 +108,10 @@ class SnapshotTaker:
             except Stopped:
                 return
             except RoostError as error:
+                if error.code == SHIPPING_FIRST:
+                    wait_s = SHIPPING_FIRST_S
+                    again = wanted
+                    continue
                 if self.trouble != error.message:
                     log.error("No snapshot could be taken: %s", error.message)
                 self.trouble = error.message
