@@ -15,7 +15,7 @@ async function begin(): Promise<void> {
     return;
   }
   const [, base, key] = address;
-  if (document.querySelector(`roost-chat`)) return;
+  if (document.querySelector('roost-chat')) return;
   const server = new Server(base!);
   for (let attempt = 0; ; attempt++) {
     try {
@@ -24,16 +24,18 @@ async function begin(): Promise<void> {
       return;
     } catch (error) {
       const delay_ms = DELAYS_MS[attempt];
+      const told = error instanceof Refused && error.status > 0 ? error.message : null;
+      if (attempt === 0) console.warn(`Roost: the chat is not shown. ${told ?? unreadable(base!)}`);
+      // A page elsewhere cannot read why it was refused: that looks like a server that does not answer.
       const final = error instanceof Refused && error.status >= 400 && error.status < 500;
-      if (final || delay_ms === undefined) {
-        console.warn(
-          `Roost: the chat is not shown. ${error instanceof Refused && error.status > 0 ? error.message : `Is ${location.origin} one of the widget's sites, and does the page's policy (connect-src) allow ${new URL(base!).origin}?`}`,
-        );
-        return;
-      }
+      if (final || delay_ms === undefined) return;
       await new Promise((resolve) => setTimeout(resolve, delay_ms));
     }
   }
+}
+
+function unreadable(base: string): string {
+  return `Is ${location.origin} one of the widget's sites, and does the page's policy (connect-src) allow ${new URL(base).origin}?`;
 }
 
 if (document.readyState === 'loading') document.addEventListener('DOMContentLoaded', () => void begin());

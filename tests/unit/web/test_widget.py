@@ -80,6 +80,7 @@ def test_a_page_of_the_site_asks_and_is_answered_with_sources(house: Installatio
     look = page.send("GET", "look")
     assert look.json["title"] == "Ask the docs"
     assert look.headers["Access-Control-Allow-Origin"] == SITE
+    assert look.headers["Cross-Origin-Resource-Policy"] == "cross-origin"
     answer = page.ask("How do I set up a perch?")
     assert answer.headers["Access-Control-Allow-Origin"] == SITE
     told = events(answer)

@@ -129,10 +129,14 @@ class Widgets:
             )
         return widget
 
-    def allows(self, key: str, origin: str) -> bool:
-        """Whether pages of this origin may read what the widget answers."""
+    def readable_by(self, key: str, origin: str) -> str | None:
+        """Which pages may read what is answered under this key, as CORS names them: those of `origin` when it
+        is one of the widget's, none when not. That a key opens nothing (any more) every page may read.
+        """
         widget = self._find(key)
-        return widget is not None and widget.is_for(origin)
+        if widget is None:
+            return "*"
+        return origin if widget.is_for(origin) else None
 
     def _find(self, key: str) -> Widget | None:
         if not key.startswith(KEY_PREFIX) or len(key) > KEY_LENGTH_AT_MOST:

@@ -30,19 +30,18 @@ def allow_pages_of_widgets(app: Flask, services: Services) -> None:
     def _name_origin(answer: Response) -> Response:
         if not request.path.startswith(PREFIX):
             return answer
-        answer.headers.setdefault("Cross-Origin-Resource-Policy", "cross-origin")
+        answer.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
         origin = request.headers.get("Origin")
         if "Access-Control-Allow-Origin" in answer.headers:
             return answer
         answer.vary.add("Origin")
         key = request.path.removeprefix(PREFIX).partition("/")[0]
-        if (
-            origin is None
-            or not services.readiness.standing.ready
-            or not services.widgets.allows(key, origin)
-        ):
+        if origin is None or not services.readiness.standing.ready:
             return answer
-        answer.headers["Access-Control-Allow-Origin"] = origin
+        readers = services.widgets.readable_by(key, origin)
+        if readers is None:
+            return answer
+        answer.headers["Access-Control-Allow-Origin"] = readers
         if request.method == "OPTIONS":
             answer.headers["Access-Control-Allow-Methods"] = "GET, POST"
             answer.headers["Access-Control-Allow-Headers"] = "Content-Type"
