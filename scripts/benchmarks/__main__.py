@@ -5,7 +5,22 @@ from __future__ import annotations
 import importlib
 import sys
 
-NAMES = ("start", "memory", "telegram", "discord", "both", "written", "http", "kill", "bucket")
+NAMES = (
+    "start",
+    "memory",
+    "telegram",
+    "discord",
+    "both",
+    "written",
+    "http",
+    "kill",
+    "bucket",
+    "replication",
+    "handover",
+    "crawl",
+    "index",
+    "insights",
+)
 
 
 def main(arguments: list[str]) -> int:

@@ -76,26 +76,25 @@ class Writing:
     """
 
     def __init__(self, *containers: RoostProcess, pause_s: float = 0.005) -> None:
-        self._containers = containers
         self._pause_s = pause_s
         self._ids = SystemIds(SystemClock())
         self._done = threading.Event()
         self._thread = threading.Thread(target=self._run)
+        self._clients = [(container, httpx.Client(timeout=5)) for container in containers]
+        self._cookies: dict[str, httpx.Cookies] = {}
         self.acknowledged: list[tuple[str, float]] = []
         self.by: dict[str, str] = {}
         self.refused: set[str] = set()
         self.other: list[str] = []
 
     def __enter__(self) -> Writing:
-        self._clients = [(each, httpx.Client(timeout=5)) for each in self._containers]
-        self._cookies: dict[str, httpx.Cookies] = {}
         self._thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._done.set()
         self._thread.join(30)
-        for _, client in self._clients:
+        for _container, client in self._clients:
             client.close()
 
     @property

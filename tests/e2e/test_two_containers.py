@@ -202,7 +202,7 @@ def test_one_that_was_stopped_and_replaced_acknowledges_nothing_any_more(on_both
             later.until(10)
         before = on_both.telegram.state(TOKEN)["conflicts"]
         zombie.resume()
-        answers = []
+        answers: list[int] = []
         while len(answers) < 5:
             try:
                 answers.append(client.post("/api/threads", json={}).status_code)

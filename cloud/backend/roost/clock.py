@@ -20,12 +20,16 @@ class Clock(Protocol):
         ...
 
 
+_STEADY: int = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+
+
 class SystemClock:
     def now(self) -> datetime:
         return datetime.now(UTC)
 
     def monotonic_s(self) -> float:
-        return time.monotonic()
+        """Goes on while the machine sleeps, where the system tells: a lease runs out then too."""
+        return time.clock_gettime(_STEADY)
 
 
 class Ids(Protocol):

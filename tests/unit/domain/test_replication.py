@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from roost.domain.replication import Choice, Marker, Remote, choose
+from roost.domain.replication import Choice, Ended, Marker, PageState, Remote, choose, choose_by_log
 
 HERE = "gs://here"
 MARKER = Marker(HERE, generation=7, sha256="aaa")
@@ -101,3 +101,74 @@ def test_a_first_start_that_was_ended_before_it_made_the_file_is_made_again() ->
 
 def test_never_empty_where_the_bucket_holds_anything() -> None:
     assert decide(exists=False, marker=None, remote=None, bucket_empty=False) is Choice.FOREIGN
+
+
+FOLDER = "this folder"
+BEFORE, HEAD, AHEAD = PageState(1, 10, 4096), PageState(2, 11, 4096), PageState(3, 12, 4096)
+OWN = Ended(5, FOLDER, HEAD)
+ANOTHERS = Ended(6, "another folder", HEAD)
+
+
+def decide_by_log(
+    *,
+    exists: bool = True,
+    marker: Marker | None = MARKER,
+    ended: Ended = ANOTHERS,
+    state: PageState = HEAD,
+    left_at: dict[int, PageState] | None = None,
+) -> Choice:
+    return choose_by_log(
+        HERE,
+        FOLDER,
+        exists=exists,
+        marker=marker,
+        ended=ended,
+        state=lambda: state,
+        left_at=(left_at or {}).get,
+    )
+
+
+def test_with_a_log_a_missing_file_is_restored() -> None:
+    assert decide_by_log(exists=False, marker=None) is Choice.RESTORE
+    assert decide_by_log(exists=False, marker=replace(MARKER, epoch=5), ended=OWN) is Choice.RESTORE
+
+
+@pytest.mark.parametrize("state", [HEAD, AHEAD])
+def test_the_file_of_whoever_wrote_last_is_kept_and_may_be_ahead(state: PageState) -> None:
+    assert decide_by_log(marker=replace(MARKER, epoch=5), ended=OWN, state=state) is Choice.KEEP
+
+
+def test_what_is_as_the_log_ends_is_kept_whoever_wrote_it() -> None:
+    assert decide_by_log(marker=None) is Choice.KEEP
+    assert decide_by_log(marker=replace(MARKER, epoch=5)) is Choice.KEEP
+
+
+def test_what_is_as_the_next_epoch_found_it_is_replaced() -> None:
+    marker = replace(MARKER, epoch=5)
+    assert decide_by_log(marker=marker, state=BEFORE, left_at={5: BEFORE}) is Choice.RESTORE
+
+
+@pytest.mark.parametrize(
+    "marker",
+    [
+        None,
+        MARKER,
+        replace(MARKER, epoch=5),
+        replace(MARKER, epoch=5, place="gs://before"),
+        replace(MARKER, epoch=4),
+        # The same number, written by another folder: this one was replaced before it began.
+        replace(MARKER, epoch=6),
+    ],
+)
+def test_what_nobody_followed_is_set_aside(marker: Marker | None) -> None:
+    assert decide_by_log(marker=marker, state=AHEAD, left_at={5: BEFORE}) is Choice.SET_ASIDE
+
+
+def test_a_file_of_another_bucket_is_not_taken_for_the_last_written() -> None:
+    marker = replace(MARKER, place="gs://before", epoch=5)
+    assert decide_by_log(marker=marker, ended=OWN, state=AHEAD) is Choice.SET_ASIDE
+
+
+def test_a_file_that_was_shipped_to_a_log_knows_that_the_bucket_was_emptied() -> None:
+    shipped = Marker(HERE, generation=0, sha256=None, epoch=3)
+    assert decide(marker=shipped, remote=None, bucket_empty=True) is Choice.GONE

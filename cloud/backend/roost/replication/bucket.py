@@ -85,6 +85,7 @@ class Bucket:
         self._stopping = stopping
         self._store = CountedStore(open_store(settings, clock), clock)
         self._lease: HeldLease | None = None
+        self._candidacy: Candidacy | None = None
         self._renewal: Renewal | None = None
         self._begun: Begun | None = None
         self._tenure: Tenure | None = None
@@ -95,7 +96,11 @@ class Bucket:
         self._reading = False
         self._tried_reading = False
         for name, database in databases.items():
-            database.guard(self._admit, partial(self._shipper.before_checkpoint, name))
+            database.guard(
+                self._admit,
+                partial(self._shipper.before_checkpoint, name),
+                partial(self._shipper.after_checkpoint, name),
+            )
 
     def take_over(self, *, wait: bool = True) -> None:
         """Until this process holds the lease and both files are as they should be; nobody has them open then.
@@ -117,7 +122,7 @@ class Bucket:
             {database: len(migrations(database)) for database in DATABASES},
             may_ask=not (self._data_dir / YIELDED).exists(),
         )
-        candidacy = Candidacy(
+        candidacy = self._candidacy = Candidacy(
             self._store, terms, self._clock, self._ids, self._stopping, taking.check, self._report
         )
         pause_s = RETRY_FIRST_S
@@ -208,7 +213,7 @@ class Bucket:
             backups_total=0 if copies is None else copies.backups_total,
             failures_total=0 if copies is None else copies.failures_total,
             emptied=self._trouble_code == EMPTIED,
-            holder=None if lease is None else lease.holder.instance,
+            holder=self._other() if lease is None else lease.holder.instance,
             log=None if tenure is None else tenure.log_standing(),
             cost_per_month_usd=cost_per_month_usd(self._store.use()),
         )
@@ -256,6 +261,9 @@ class Bucket:
         if lease is None or not lease.valid():
             raise Unavailable(SUSPENDED, code=State.STANDBY, retry_after_s=2)
         self._shipper.admit()
+
+    def _other(self) -> str | None:
+        return None if self._candidacy is None else self._candidacy.holder
 
     def _fenced(self, reason: str) -> None:
         if self._lease is not None:

@@ -68,13 +68,20 @@ class Candidacy:
         self._asked_at_s: float | None = None
         self._asked_nonce = ""
         self._said = ""
+        self._seen: Sighting | None = None
+
+    @property
+    def holder(self) -> str | None:
+        """Who held the lease when it was last looked at."""
+        document = None if self._seen is None else self._seen.document
+        return None if document is None or document.released else document.holder.instance
 
     def wait(self) -> HeldLease:
         """Raises Unavailable only when Roost stops."""
         pause_s = RETRY_FIRST_S
         while not self._stopping.is_set():
             try:
-                lease, wait_s = self._try()
+                lease, wait_s = self.look_once()
                 if lease is not None:
                     return lease
                 pause_s = RETRY_FIRST_S
@@ -99,9 +106,9 @@ class Candidacy:
             raise Unavailable(f"Another Roost has just begun to use {self._store.place}. Try again.")
         return lease
 
-    def _try(self) -> tuple[HeldLease | None, float]:
-        """The lease, or after how many seconds to look again."""
-        sighting = look(self._store)
+    def look_once(self) -> tuple[HeldLease | None, float]:
+        """The lease, or after how many seconds to look again. Raises Unavailable, and as the store does."""
+        sighting = self._seen = look(self._store, self._seen)
         self._refuse_newer(sighting)
         wait_s = self._wait_s(sighting)
         if wait_s == 0:

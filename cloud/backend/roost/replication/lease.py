@@ -107,13 +107,15 @@ class Sighting:
     document: LeaseDocument | None
 
 
-def look(store: ObjectStore) -> Sighting:
-    """Raises what the store raises."""
+def look(store: ObjectStore, known: Sighting | None = None) -> Sighting:
+    """`known` is what was seen before: fetched again only if it changed. Raises what the store raises."""
     for _ in range(ATTEMPTS):
         try:
             generation = store.stat(LEASE).generation
         except ObjectMissing:
             return Sighting(ABSENT, None)
+        if known is not None and known.generation == generation:
+            return known
         try:
             return Sighting(generation, parse_lease(store.get(LEASE, generation=generation)))
         except ObjectMissing:
@@ -131,6 +133,7 @@ class Patience:
         self._folder = folder
         self._generation: int | None = None
         self._since_s = 0.0
+        self._looked_s = float("-inf")
 
     def wait_s(self, sighting: Sighting, *, new_bucket: bool) -> float:
         """0.0: it may be taken now. `new_bucket`: nobody has ever begun an epoch.
@@ -139,7 +142,10 @@ class Patience:
         """
         now_s = self._clock.monotonic_s()
         if sighting.generation != self._generation:
-            self._generation, self._since_s = sighting.generation, now_s
+            # It changed since the last look: what the grace allows of that time is counted.
+            looked_s = now_s if self._generation is None else self._looked_s
+            self._generation, self._since_s = sighting.generation, max(looked_s, now_s - GRACE_S / 2)
+        self._looked_s = now_s
         document = sighting.document
         if document is not None and (document.released or document.holder.folder == self._folder):
             return 0.0

@@ -11,7 +11,7 @@ from pathlib import Path
 from roost.clock import Clock
 from roost.domain.replication import LogStanding
 from roost.errors import RemoteError, RoostError
-from roost.replication.lease import GRACE_S, HeldLease, look
+from roost.replication.lease import GRACE_S, HeldLease, Sighting, look
 from roost.replication.object_store import ObjectStore
 from roost.replication.plain_copies import PlainCopies
 from roost.replication.renewal import Renewal
@@ -158,6 +158,14 @@ class Tenure:
         return True
 
     def _watch(self, duties: Duties) -> None:
+        try:
+            self._watch_on(duties)
+        except Exception:  # the thread's edge - nobody else ends the duties when the lease does
+            log.exception("Watching the lease failed")
+            self._lease.end()
+            self._restart(duties)
+
+    def _watch_on(self, duties: Duties) -> None:
         paused = False
         while not self._stopping.wait(WATCH_EVERY_S):
             lost = self._fenced or self._renewal.lost
@@ -208,15 +216,17 @@ class Tenure:
     def _stand_by(self, duties: Duties) -> None:
         """Until nobody holds the lease any more, or the one that asked for it never took it."""
         self._readiness.withhold(State.STANDBY, "Another container runs Roost now. This one stands by.")
-        generation, since_s = -1, 0.0
+        sighting: Sighting | None = None
+        since_s = 0.0
         while not self._stopping.wait(LOOK_EVERY_S):
             try:
-                sighting = look(self._store)
+                found = look(self._store, sighting)
             except RemoteError:
                 continue
             now_s = self._clock.monotonic_s()
-            if sighting.generation != generation:
-                generation, since_s = sighting.generation, now_s
+            if sighting is None or found.generation != sighting.generation:
+                since_s = now_s
+            sighting = found
             document = sighting.document
             anew = document is not None and document.released and document.epoch > self._lease.epoch
             if anew or now_s - since_s > self._lease.ttl_s + GRACE_S:
