@@ -75,6 +75,19 @@ def made_index(
         database.close()
 
 
+def fill_folder(
+    folder: Path, embedder: MiniLmEmbedder, size: int, texts: Sequence[ExtractedPage], source_id: str
+) -> None:
+    """The same for the data folder of a server that does not run."""
+    database = Database(folder / "knowledge.db", "knowledge", "NORMAL")
+    database.open()
+    try:
+        indexer = KnowledgeIndexer(database, embedder, ChromaIndex(folder / "chroma_db"), lambda *_: None)
+        fill(database, indexer, embedder, size, texts, source_id)
+    finally:
+        database.close()
+
+
 def fill(
     database: Database,
     indexer: KnowledgeIndexer,

@@ -126,6 +126,48 @@ def test_a_crawl_shows_its_progress_and_is_cancelled(slow_site: DocsSite, page: 
         gate.set()
 
 
+def test_embedding_shows_how_far_it_is_without_a_reload(slow_site: DocsSite, page: Page) -> None:
+    words = " ".join(f"otter{number}" for number in range(60))
+    links = "".join(f"<a href='/otters/{n}'>{n}</a> " for n in range(40))
+    slow_site.pages["/otters/"] = html("Otters", f"<p>The docs on otters, in many pages.</p>{links}")
+    for n in range(40):
+        sections = "".join(f"<h2>Part {part}</h2><p>Otter {n} {part}: {words}</p>" for part in range(10))
+        slow_site.pages[f"/otters/{n}"] = html(f"Otter {n}", sections)
+    add(page, slow_site.url + "/otters/")
+    source = row(page, slow_site.url + "/otters")
+    expect(source).to_contain_text(re.compile(r"Making vectors · \d+ of \d+"), timeout=60_000)
+    expect(source.get_by_role("progressbar")).to_have_accessible_name("Making vectors")
+    expect(source.get_by_role("button", name="Re-sync")).to_be_visible()
+    shown = source.get_by_role("progressbar")
+    first = int(shown.get_attribute("aria-valuenow") or 0)
+    expect(shown).not_to_have_attribute("aria-valuenow", str(first), timeout=60_000)
+    source.get_by_role("button", name="Actions for").click()
+    page.get_by_role("menuitem", name="Remove", exact=True).click()
+    page.get_by_role("dialog", name="Remove this source?").get_by_role("button", name="Remove").click()
+    expect(source).to_have_count(0)
+
+
+def test_all_sources_are_paused_resumed_and_read_again_at_once(
+    here: World, slow_site: DocsSite, page: Page
+) -> None:
+    ensure_site(here)
+    slow_site.pages["/eels/"] = html("Eels", "<p>The docs on eels, all of one page.</p>")
+    add(page, slow_site.url + "/eels/")
+    sources = (row(page, here.site.url), row(page, slow_site.url + "/eels"))
+    for source in sources:
+        expect(source).to_contain_text("Last read", timeout=60_000)
+    page.get_by_role("button", name="Pause all").click()
+    for source in sources:
+        expect(source.get_by_text("Paused", exact=True)).to_be_visible()
+    expect(page.get_by_role("button", name="Re-sync all")).to_be_disabled()
+    page.get_by_role("button", name="Resume all").click()
+    for source in sources:
+        expect(source.get_by_text("Paused", exact=True)).to_have_count(0)
+    asked = slow_site.asked("/eels/")
+    page.get_by_role("button", name="Re-sync all").click()
+    wait_for(lambda: slow_site.asked("/eels/") > asked, "all are read again")
+
+
 def test_a_source_is_paused_resumed_and_removed(here: World, page: Page) -> None:
     ensure_site(here)
     source = row(page, here.site.url)

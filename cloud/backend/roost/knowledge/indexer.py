@@ -53,7 +53,7 @@ _log = logging.getLogger(__name__)
 
 class KnowledgeIndexer:
     """Implements `roost.services.ports.PageIndex`. `on_progress(vectors, chunks)` is called in the embedding
-    thread, after every portion.
+    thread, before the first portion and after each.
     """
 
     def __init__(
@@ -314,6 +314,8 @@ class KnowledgeIndexer:
             for source_id, (embedded, size) in counts.items()
             if embedded < size
         }
+        # Also at the beginning, so that whoever saw the stage begin is told when it has ended.
+        self._on_progress(self._embedded, self._size)
 
     def _place_some(self) -> bool:
         """Puts one portion of vectors into the collection that is being filled; False when it is complete."""
