@@ -99,7 +99,7 @@ def test_long_and_odd_questions_are_answered_in_messages_that_fit(
     house: BotHouse, telegram: FakeTelegram, said: str
 ) -> None:
     telegram.text(TOKEN, CHAT, said[:4096], first_name="\u202eעֵדֶן 🦜\u200d")  # noqa: RUF001 - a name
-    wait_until(lambda: house.inbox_statuses() == {"done": 1}, 20)
+    wait_until(lambda: house.inbox_statuses() == {"done": 1})
     assert "".join(wait_for_sends(telegram, 1)).startswith("Answer to:")
     with house.conversations.read() as db:
         asked = db.execute(text("SELECT text FROM messages WHERE role = 'user'")).scalar_one()

@@ -76,13 +76,13 @@ def test_questions_whose_answers_were_being_made_are_answered_once(
     data_dir: Path, telegram: FakeTelegram
 ) -> None:
     with roost_process(data_dir, telegram, "hold"):
-        wait_until(lambda: telegram.polling() == 1, 20)
+        wait_until(lambda: telegram.polling() == 1)
         ask(telegram, IN_FLIGHT)
         wait_until(lambda: rows(data_dir, "SELECT count(*) FROM inbox") == [(len(IN_FLIGHT),)])
     assert sends_by_chat(telegram) == Counter()
     ask(telegram, WHILE_DOWN)
     with roost_process(data_dir, telegram):
-        wait_until(lambda: all_done(data_dir, 15), 20)
+        wait_until(lambda: all_done(data_dir, 15))
     assert sends_by_chat(telegram) == Counter([*IN_FLIGHT, *WHILE_DOWN])
     assert rows(data_dir, "SELECT count(*) FROM messages WHERE role = 'assistant'") == [(15,)]
 
@@ -92,7 +92,7 @@ def test_answers_that_the_platform_had_not_taken_yet_arrive_once(
 ) -> None:
     telegram.hold("sendMessage", accept=False)
     with roost_process(data_dir, telegram):
-        wait_until(lambda: telegram.polling() == 1, 20)
+        wait_until(lambda: telegram.polling() == 1)
         ask(telegram, IN_FLIGHT)
         wait_until(
             lambda: rows(data_dir, "SELECT count(*) FROM inbox WHERE status = 'answered'") == [(10,)], 20
@@ -100,7 +100,7 @@ def test_answers_that_the_platform_had_not_taken_yet_arrive_once(
     telegram.release()
     ask(telegram, WHILE_DOWN)
     with roost_process(data_dir, telegram):
-        wait_until(lambda: all_done(data_dir, 15), 20)
+        wait_until(lambda: all_done(data_dir, 15))
     assert sends_by_chat(telegram) == Counter([*IN_FLIGHT, *WHILE_DOWN])
 
 
@@ -113,7 +113,7 @@ def test_a_kill_anywhere_in_a_burst_of_sends_leaves_nobody_waiting_and_doubles_o
     open_at_kill: Counter[int] = Counter()
     for burst in range(5):
         with roost_process(data_dir, telegram):
-            wait_until(lambda: telegram.polling() == 1, 20)
+            wait_until(lambda: telegram.polling() == 1)
             chats = range(1_000 * (burst + 1), 1_000 * (burst + 1) + 20)
             asked += chats
             ask(telegram, chats)
@@ -122,7 +122,7 @@ def test_a_kill_anywhere_in_a_burst_of_sends_leaves_nobody_waiting_and_doubles_o
         unknown = rows(data_dir, f"{opened} WHERE r.opened_at IS NOT NULL AND r.sent_at IS NULL")
         open_at_kill.update(int(str(row[0])) for row in unknown)
     with roost_process(data_dir, telegram):
-        wait_until(lambda: all_done(data_dir, len(asked)), 30)
+        wait_until(lambda: all_done(data_dir, len(asked)))
     sends = sends_by_chat(telegram)
     assert len(asked) == 100
     assert set(sends) == set(asked)
@@ -135,13 +135,13 @@ def test_a_growing_answer_that_was_cut_off_is_finished_in_the_same_message(
     data_dir: Path, telegram: FakeTelegram
 ) -> None:
     with roost_process(data_dir, telegram, "slow"):
-        wait_until(lambda: telegram.polling() == 1, 20)
+        wait_until(lambda: telegram.polling() == 1)
         telegram.text(TOKEN, 7, "write at length")
         wait_until(
             lambda: rows(data_dir, "SELECT count(*) FROM inbox WHERE stream_message_id IS NOT NULL") == [(1,)]
         )
     with roost_process(data_dir, telegram):
-        wait_until(lambda: all_done(data_dir, 1), 20)
+        wait_until(lambda: all_done(data_dir, 1))
     state = telegram.state(TOKEN)
     assert len(state["sends"]) == 1
     assert state["edits"][-1]["text"] == "Answer to: write at length"

@@ -97,7 +97,7 @@ def test_thumbs_stand_under_the_last_part_and_under_an_answer_that_grew(
     answerer.deltas, answerer.pause_s = tuple(f"word{n} " for n in range(50)), 0.06
     answerer.answer_made = lambda question: _answer("\n\n".join(["words " * 300] * 4))
     telegram.text(TOKEN, CHAT, "long!")
-    wait_until(lambda: house.inbox_statuses() == {"done": 1}, 30)
+    wait_until(lambda: house.inbox_statuses() == {"done": 1})
     messages = [
         m for m in telegram.control("messages", token=TOKEN, chat_id=CHAT)["messages"] if m["message_id"] > 1
     ]
@@ -209,7 +209,7 @@ def test_a_half_shown_answer_for_somebody_forgotten_is_taken_back(
     answerer.deltas, answerer.pause_s = tuple(f"word{n} " for n in range(80)), 0.05
     shown = ask(telegram, "in the making?")
     assert press(telegram, asked, label=wording.FORGET_YES) == wording.FORGOTTEN
-    wait_until(lambda: shown not in _ids(telegram), 15)
+    wait_until(lambda: shown not in _ids(telegram))
     assert telegram.sends(TOKEN, CHAT)[-1].startswith("word0")
 
 

@@ -152,7 +152,7 @@ def test_a_long_answer_arrives_whole_in_messages_that_fit(
     body = "\n\n".join(f"Paragraph {n}: " + "words & <tags> 🦜 " * 20 for n in range(20))
     answerer.answer_made = lambda question: _answer(body)
     telegram.text(TOKEN, CHAT, "tell me all")
-    wait_until(lambda: house.inbox_statuses() == {"done": 1}, 20)
+    wait_until(lambda: house.inbox_statuses() == {"done": 1})
     sends = telegram.sends(TOKEN, CHAT)
     assert len(sends) >= 2
     assert " ".join("\n\n".join(sends).split()) == " ".join(body.split())
@@ -256,7 +256,7 @@ def test_a_written_answer_grows_in_one_message(
     answerer.deltas = tuple(f"word{n} " for n in range(60))
     answerer.pause_s = 0.06
     telegram.text(TOKEN, CHAT, "write!")
-    wait_until(lambda: house.inbox_statuses() == {"done": 1}, 20)
+    wait_until(lambda: house.inbox_statuses() == {"done": 1})
     state = telegram.state(TOKEN)
     assert len(state["sends"]) == 1
     assert state["sends"][0]["text"].startswith("word0 word1")
