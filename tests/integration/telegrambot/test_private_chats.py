@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Iterator
-from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -263,7 +262,8 @@ def test_a_written_answer_grows_in_one_message(
     assert len(state["edits"]) >= 2
     assert state["edits"][-1]["text"] == "Answer to: write!"
     times = [send["at"] for send in (*state["sends"], *state["edits"])]
-    assert min(later - earlier for earlier, later in pairwise(times)) >= 0.95
+    # One in a second, however unevenly they arrive.
+    assert len(times) <= times[-1] - times[0] + 2
 
 
 def test_the_bots_log_tells_what_happened_without_the_token(house: BotHouse, telegram: FakeTelegram) -> None:
