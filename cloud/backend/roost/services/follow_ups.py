@@ -18,6 +18,7 @@ SHOWN = 3
 TRIED = 6
 NEAR = 12
 FOUND_AMONG = 3
+LOOKED_BACK = 20  # messages whose places are not suggested again
 
 
 class FollowUps:
@@ -35,6 +36,9 @@ class FollowUps:
             if not _rests_on_documents(message):
                 return ()
             bot_id = chat.own_thread(db, person.id, message.thread_id).bot_id
+            earlier = chat.list_messages(
+                db, message.thread_id, after_seq=max(0, message.seq - LOOKED_BACK), limit=LOOKED_BACK
+            )
             said = [
                 turn.text
                 for turn in chat.turns_before(db, message.thread_id, message.seq)
@@ -45,7 +49,7 @@ class FollowUps:
         question, previous = said[-1], said[-2] if len(said) > 1 else None
         sources = self._settings(bot_id, person.id).source_ids
         near = self._retriever.retrieve(question, previous=previous, source_ids=sources, limit=NEAR).passages
-        cited = {citation.url for citation in message.citations}
+        cited = {citation.url for each in earlier for citation in each.citations}
         asked = {text.casefold() for text in said}
         suggested: dict[str, None] = {}
         tried = 0

@@ -1,5 +1,4 @@
 import type { Message } from '../../lib/apiTypes';
-import { Button } from '../../ui/Button';
 import { useFollowUps } from './askApi';
 import { answer as words } from './strings';
 
@@ -11,12 +10,13 @@ export function FollowUps({ message, onAsk }: { message: Message; onAsk: (questi
     <ul aria-label={words.followUps} className="mt-3 flex flex-wrap gap-2">
       {questions.map((question) => (
         <li key={question} className="min-w-0 max-w-full">
-          <Button
+          <button
+            type="button"
             onClick={() => onAsk(question)}
-            className="max-w-full text-start text-sm [overflow-wrap:anywhere] whitespace-normal"
+            className="min-h-9 rounded-1 border border-line bg-surface px-3 py-1.5 text-start text-sm transition-colors duration-150 [overflow-wrap:anywhere] hover:border-line-strong pointer-coarse:min-h-11"
           >
             {question}
-          </Button>
+          </button>
         </li>
       ))}
     </ul>
