@@ -23,6 +23,7 @@ WANT = "v1/want.json"
 EPOCHS = "v1/epochs/"
 LOG = "v1/log/"
 SNAPSHOTS = "v1/snap/"
+IMAGES = "images/"
 
 
 def plain_copy(database: str) -> str:
@@ -52,3 +53,8 @@ def snapshots(database: str) -> str:
 def snapshot(database: str, epoch: int, seq: int) -> str:
     """The database as it is after that segment; seq 0 is the state in which the epoch began."""
     return f"{snapshots(database)}{epoch:08d}-{seq:012d}.db.zst"
+
+
+def image(name: str) -> str:
+    """A picture, whose name is its content's SHA-256 and its ending."""
+    return f"{IMAGES}{name}"
