@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -226,7 +225,8 @@ def test_a_burst_of_streams_in_one_group_never_meets_telegrams_limit(
     assert state["floods"] == 0
     assert sorted(telegram.sends(TOKEN)) == [f"Answer to: question {person}?" for person in range(100, 120)]
     times = [send["at"] for send in state["sends"]]
-    assert all(later - earlier >= 0.9 for earlier, later in pairwise(times))
+    # One in a second, however unevenly they arrive.
+    assert len(times) <= times[-1] - times[0] + 2
 
 
 def test_one_stream_in_a_quiet_group_grows_and_leaves_room_for_others(
