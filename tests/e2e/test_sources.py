@@ -127,3 +127,35 @@ def test_a_crawl_that_is_killed_is_done_again_and_its_answers_follow_the_site(
             assert client.get("/api/knowledge").json()["pages"] == 0
         assert "Crawl started: website " + site.url in roost.printed
         assert roost.terminate() == 0
+
+
+def test_killed_while_it_embeds_the_server_goes_on_where_it_was(tmp_path: Path, site: DocsSite) -> None:
+    fill(site, 25)
+    for n in range(25):
+        words = " ".join(f"gear{n}x{place}" for place in range(60))
+        sections = "".join(f"<h2>Part {part}</h2><p>Widget {n}, {part}: {words}</p>" for part in range(8))
+        site.pages[f"/p{n}"] = fake.html(f"Page {n}", sections)
+    roost = RoostProcess(tmp_path, {"ALLOW_PRIVATE_SOURCES": site.allowed}).start()
+    with roost, roost.client() as client:
+        client.post("/api/sources", json={"kind": "website", "url": site.url})
+
+        def vectors(client: httpx.Client) -> tuple[int, int]:
+            state = client.get("/api/knowledge").json()
+            return state["vectors"], state["chunks"]
+
+        def amid(client: httpx.Client) -> bool:
+            made, chunks = vectors(client)
+            return chunks >= 200 and 25 <= made < chunks
+
+        wait_for(lambda: amid(client), 60)
+        made, chunks = vectors(client)
+        roost.kill()
+        roost.start()
+        with roost.client() as client:
+            again, _ = vectors(client)
+            assert again >= made, "what had its vector keeps it"
+            found = client.get("/api/knowledge/search", params={"q": "gear7x3"}).json()["items"]
+            assert "/p7" in found[0]["url"], "words answer meanwhile"
+            wait_for(lambda: vectors(client)[0] == vectors(client)[1] == chunks, 90)
+            wait_for(lambda: only_source(client)["stage"] == "idle", 60)
+        assert roost.terminate() == 0

@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from protego import Protego
 
 from roost.clock import SystemClock
 from roost.domain.documents import CrawlProgress, SourceKind
@@ -16,6 +17,7 @@ from roost.errors import AddressRefused, RemoteError, RemoteRejected, RemoteUnre
 from roost.knowledge.addresses import AddressPolicy, AllowedHost, SystemResolver
 from roost.knowledge.crawler import WebsiteCrawler
 from roost.knowledge.fetcher import SafeFetcher
+from roost.knowledge.robots import Robots
 from tests.fakes import docs_site as fake
 from tests.fakes.crawls import crawl
 from tests.fakes.docs_site import DocsSite, Reply
@@ -230,6 +232,14 @@ def test_robots_that_forbid_or_cannot_be_had_end_the_crawl(site: DocsSite) -> No
     with pytest.raises(RemoteUnreachable):
         crawl(site)
     assert site.asked("/") == 0
+
+
+@pytest.mark.parametrize(
+    ("asked", "given_s"), [("7", 7.0), ("0.5", 0.5), ("3600", 10.0), ("soon", 0.0), ("-5", 0.0)]
+)
+def test_robots_ask_for_pauses_and_get_them_within_reason(asked: str, given_s: float) -> None:
+    rules = Protego.parse(f"User-agent: *\nCrawl-delay: {asked}\n")
+    assert Robots(rules).delay_s == given_s
 
 
 def test_a_site_without_end_is_cut_at_the_page_limit_and_says_so(site: DocsSite) -> None:

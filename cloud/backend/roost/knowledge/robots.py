@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 ROBOTS_NAME = "Roost"
 ROBOTS_LIMIT_BYTES = 500 * 1024
-LONGEST_DELAY_S = 5.0
+LONGEST_DELAY_S = 10.0
 
 
 @dataclass(frozen=True, slots=True)

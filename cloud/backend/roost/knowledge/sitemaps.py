@@ -138,8 +138,8 @@ def _xml_list(body: bytes, cut: bool, notes: list[str]) -> Iterator[_Entry]:
             parser.close()
     except DefusedXmlException:
         notes.append("A sitemap declares entities, which Roost does not expand; it was left out.")
-    except (ParseError, ValueError):
-        # ValueError: an encoding of several bytes a sign, which the parser does not know.
+    except (ParseError, ValueError, LookupError):
+        # ValueError, LookupError: an encoding that the parser cannot read, or that nobody knows.
         yield from reader.take()
         if not cut:
             notes.append("A sitemap is not well-formed XML; it was read up to the mistake.")
