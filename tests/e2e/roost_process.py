@@ -37,6 +37,11 @@ class RoostProcess:
         self._collector = threading.Thread()
 
     @property
+    def environ(self) -> Mapping[str, str]:
+        """For a command on the same disk."""
+        return self._full_environ()
+
+    @property
     def pid(self) -> int:
         """The server's own process; its worker is a child of it."""
         return self._running().pid

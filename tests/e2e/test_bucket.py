@@ -158,6 +158,7 @@ def test_killed_on_a_disk_that_survives_nothing_is_lost_or_set_aside(place: Plac
 
 
 def test_a_stalled_bucket_does_not_hold_up_the_stop(gcs: FakeGcs, tmp_path: Path) -> None:
+    """Fault 7: SIGTERM with the bucket stalled."""
     """S003-20."""
     data_dir = tmp_path / "data"
     with RoostProcess(data_dir, on(gcs)) as roost:
@@ -309,6 +310,7 @@ def test_files_of_this_disk_are_shown_while_the_bucket_is_away(gcs: FakeGcs, tmp
 
 
 def test_a_stop_in_the_middle_of_a_restore_leaves_nothing_half_done(gcs: FakeGcs, tmp_path: Path) -> None:
+    """Fault 8: SIGTERM during a restore."""
     data_dir = tmp_path / "data"
     with RoostProcess(data_dir, on(gcs)) as roost:
         roost.start()
@@ -329,6 +331,7 @@ def test_a_stop_in_the_middle_of_a_restore_leaves_nothing_half_done(gcs: FakeGcs
 
 
 def test_a_full_disk_is_told_and_waited_for(place: Place, tmp_path: Path) -> None:
+    """Fault 33: the disk is full."""
     with mounted(tmp_path / "disk", 64) as disk:
         if disk is None:
             pytest.skip("no file system may be mounted here")
@@ -353,6 +356,7 @@ def test_a_full_disk_is_told_and_waited_for(place: Place, tmp_path: Path) -> Non
 
 
 def test_killed_in_the_middle_of_a_restore_the_next_start_makes_it(gcs: FakeGcs, tmp_path: Path) -> None:
+    """Fault 5: kill -9 during a restore, run again."""
     data_dir = tmp_path / "data"
     with RoostProcess(data_dir, on(gcs)) as roost:
         roost.start()

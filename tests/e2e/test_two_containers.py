@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -14,7 +16,7 @@ import pytest
 
 from roost.replication.layout import LEASE
 from tests.e2e.fleet import TTL_S, Fleet, Writing, add_bot, fleet, state, threads
-from tests.e2e.roost_process import RoostProcess
+from tests.e2e.roost_process import BACKEND, RoostProcess
 from tests.e2e.world import TOKEN, wait_for
 from tests.fakes.fake_gcs import FakeGcs, Fault
 
@@ -304,3 +306,45 @@ def test_a_stop_under_load_ends_in_time_and_leaves_everything_in_the_bucket(on_g
         on_gcs.store.delete(name)
     one.start(40)
     assert threads(one) >= writing.ids
+
+
+def command(roost: RoostProcess, *words: str) -> subprocess.CompletedProcess[str]:
+    """`roost …` on that container's disk."""
+    return subprocess.run(
+        [sys.executable, "-m", "roost", *words],
+        cwd=BACKEND,
+        env=roost.environ,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def test_a_command_without_a_server_writes_to_the_log_or_not_at_all(on_both: Fleet) -> None:
+    one = on_both.container("one", ALLOW_PRIVATE_SOURCES="127.0.0.1:1")
+    two = on_both.container("two")
+    one.start()
+    kept = set()
+    with Writing(one) as writing:
+        writing.until(5)
+        kept = writing.ids
+    two.launch()
+    wait_for(lambda: state(two) == "standby", "the second stands by")
+    assert one.terminate() == 0
+    two.wait_until_ready(40)
+    refused = command(one, "bots", "list")
+    assert refused.returncode == 1
+    assert "uses" in refused.stderr
+    assert "--server" in refused.stderr
+    assert len(refused.stderr.strip().splitlines()) == 1
+    assert two.terminate() == 0
+    added = command(one, "sources", "add", "http://127.0.0.1:1/", "--no-wait")
+    assert added.stdout.startswith("Added"), added.stderr
+    assert lease(on_both)["state"] == "released"
+    shutil.rmtree(one.data_dir)
+    one.start()
+    assert threads(one) == kept
+    with one.client() as client:
+        assert [each["url"] for each in client.get("/api/sources").json()["items"]] == ["http://127.0.0.1:1/"]
+    assert one.terminate() == 0

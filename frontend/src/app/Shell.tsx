@@ -88,7 +88,9 @@ function LostConnection() {
     const timer = setTimeout(() => setLost(true), PATIENCE_MS);
     return () => clearTimeout(timer);
   }, [away]);
-  if (!lost) return null;
+  // Moving says more.
+  const moves = useSession().data?.state !== 'ready';
+  if (!lost || moves) return null;
   return (
     <p role="status" className="flex items-center gap-2 bg-warn-soft px-4 py-2 text-sm text-warn sm:px-8">
       <WifiOff size={15} aria-hidden className="shrink-0" />

@@ -27,6 +27,9 @@ LOOK_EVERY_S = 1.0
 HANDOVER_SHIPS_S = 10.0
 SUSPENDED = "The bucket cannot be reached, so nothing can be changed now. What you see is still there."
 MOVING = "Roost is moving to a new container."
+SETTLED = "Another container runs Roost now. This one stands by."
+SETTLED_AFTER = 4
+"""Times the lease was seen to change since it was given up: the newcomer has had it for a while by then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,9 +218,10 @@ class Tenure:
 
     def _stand_by(self, duties: Duties) -> None:
         """Until nobody holds the lease any more, or the one that asked for it never took it."""
-        self._readiness.withhold(State.STANDBY, "Another container runs Roost now. This one stands by.")
+        self._readiness.withhold(State.STANDBY, f"{MOVING} This one stands by.")
         sighting: Sighting | None = None
         since_s = 0.0
+        renewals = 0
         while not self._stopping.wait(LOOK_EVERY_S):
             try:
                 found = look(self._store, sighting)
@@ -226,6 +230,9 @@ class Tenure:
             now_s = self._clock.monotonic_s()
             if sighting is None or found.generation != sighting.generation:
                 since_s = now_s
+                renewals += 1
+                if renewals == SETTLED_AFTER:
+                    self._readiness.withhold(State.STANDBY, SETTLED)
             sighting = found
             document = sighting.document
             anew = document is not None and document.released and document.epoch > self._lease.epoch
