@@ -432,7 +432,7 @@ def test_a_copy_that_lags_is_trouble_and_one_that_ships_as_it_should_is_not() ->
     backups.lag_s = LAGS_S - 1
     assert backup_trouble(backups) is None
     backups.lag_s = 600
-    assert "lags 10 min" in str(backup_trouble(backups))
+    assert "lags 600 s" in str(backup_trouble(backups))
 
 
 def test_no_bot_that_can_write_is_said_with_the_remedy(tmp_path: Path, telegram: FakeTelegram) -> None:

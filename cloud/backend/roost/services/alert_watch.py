@@ -26,7 +26,7 @@ CRAWLS_FAILED = 2
 BOTS_A_PAGE = 200
 LOOK_UP_S = 1.0
 CONDITIONS_EVERY_S = 10.0
-LASTING_S = 120.0
+LASTING_S = 45.0
 """What is tried again within seconds is no trouble yet."""
 
 

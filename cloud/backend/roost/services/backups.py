@@ -6,8 +6,9 @@ from typing import Protocol
 
 from roost.domain.replication import BackupStanding
 
-LAGS_S = 120.0
-"""A write that old and not in the bucket is no matter of waiting any more."""
+LAGS_S = 15.0
+"""A write that old and not in the bucket is no matter of waiting any more. Whoever alerts of it waits until it
+has lasted: a minute in all."""
 
 
 class Backups(Protocol):
@@ -31,7 +32,7 @@ def backup_trouble(backups: Backups) -> str | None:
         return f"The copies in {standing.bucket} are not kept up to date: {standing.trouble}"
     if standing.log is not None and standing.log.lag_s >= LAGS_S:
         return (
-            f"The copy in {standing.bucket} lags {standing.log.lag_s / 60:.0f} min behind: a disk that is"
-            " lost now takes that much with it."
+            f"The copy in {standing.bucket} lags {standing.log.lag_s:.0f} s behind: a disk that is lost"
+            " now takes that much with it."
         )
     return None
