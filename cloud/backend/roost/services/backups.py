@@ -7,8 +7,8 @@ from typing import Protocol
 from roost.domain.replication import BackupStanding
 
 LAGS_S = 15.0
-"""A write that old and not in the bucket is no matter of waiting any more. Whoever alerts of it waits until it
-has lasted: a minute in all."""
+"""A write that old and not in the bucket is no matter of waiting any more. Whoever alerts of it waits
+until it has lasted: a minute in all."""
 
 
 class Backups(Protocol):
