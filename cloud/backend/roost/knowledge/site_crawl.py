@@ -173,7 +173,8 @@ class SiteCrawl:
         for url, record in self._known.items():
             if cancelled() or out_of_time():
                 return
-            if record.content_sha256 is not None and url not in self._queued and url not in self._read:
+            met = url in self._queued or url in self._read or url in self._left_out
+            if record.content_sha256 is not None and not met:
                 reason = self._why_gone(url)
                 if reason is not None:
                     yield self._gone(url, reason)
