@@ -74,17 +74,21 @@ def asked_topics(db: Connection, sight: Sight, choice: Choice, limit: int) -> li
 
 
 def _topics(db: Connection, where: str, having: str, values: Mapping[str, object], limit: int) -> list[Topic]:
-    # The moment is as long in every row, so that the greatest of both together names the latest wording.
+    # Counted first, from the index alone; the few that are shown are then looked at. The moment is as long in
+    # every row, so that the greatest of both together names the latest wording.
     rows = db.execute(
         text(
-            "WITH topics AS (SELECT q.topic, count(*) AS times, max(q.asked_at || q.question_id) AS latest,"  # noqa: S608 - our own conditions
+            "WITH most AS MATERIALIZED (SELECT q.topic, count(*) AS times"  # noqa: S608 - our own conditions
+            f" FROM questions q INDEXED BY questions_by_topic WHERE {where}"
+            f" GROUP BY q.topic HAVING {having} ORDER BY times DESC, max(q.asked_at) DESC LIMIT :limit),"
+            " found AS (SELECT q.topic, most.times, max(q.asked_at || q.question_id) AS latest,"
             " sum(q.outcome = 'unanswered') AS unanswered, group_concat(DISTINCT q.platform) AS platforms"
-            f" FROM questions q WHERE {where} GROUP BY q.topic HAVING {having}"
-            " ORDER BY times DESC, latest DESC LIMIT :limit)"
-            " SELECT t.times, t.unanswered, t.platforms, substr(t.latest, 1, :moment) AS last_at,"
-            " coalesce(m.text, t.topic) AS question FROM topics t"
-            " LEFT JOIN messages m ON m.id = substr(t.latest, :moment + 1)"
-            " ORDER BY t.times DESC, t.latest DESC"
+            " FROM most CROSS JOIN questions q INDEXED BY questions_by_topic ON q.topic = most.topic"
+            f" WHERE {where} GROUP BY q.topic)"
+            " SELECT f.times, f.unanswered, f.platforms, substr(f.latest, 1, :moment) AS last_at,"
+            " coalesce(m.text, f.topic) AS question FROM found f"
+            " LEFT JOIN messages m ON m.id = substr(f.latest, :moment + 1)"
+            " ORDER BY f.times DESC, f.latest DESC"
         ),
         {**values, "limit": limit, "moment": MOMENT_LENGTH},
     )
@@ -132,14 +136,28 @@ def cited_pages(db: Connection, sight: Sight, choice: Choice, limit: int) -> lis
     """The most often cited first. A choice of pages leaves the others out."""
     where, values = _chosen(sight, choice)
     among = "" if choice.pages is None else " AND p.page IN (SELECT value FROM json_each(:pages))"
+    # The plus keeps the planner from the index of the pages, which is not the way from an answer to its own.
+    # Everything, for who may see it, is counted from the index of the pages alone.
+    narrow = not sight.everything or choice.bot_id is not None or choice.widget_id is not None
+    counted = (
+        f"questions q CROSS JOIN question_pages p ON p.answer_id = q.answer_id WHERE +p.cited = 1 AND {where}"
+        if narrow
+        else "question_pages p INDEXED BY question_pages_by_page"
+        " WHERE p.cited = 1 AND p.asked_at >= :since AND p.asked_at < :until"
+    )
     rows = db.execute(
         text(
-            "SELECT p.page, max(p.title) AS title, count(*) AS times,"  # noqa: S608 - our own conditions
-            " sum(f.thumb IS 'down') AS thumbs_down"
-            " FROM questions q CROSS JOIN question_pages p ON p.answer_id = q.answer_id"
-            " LEFT JOIN feedback f ON f.message_id = q.answer_id"
-            f" WHERE p.cited = 1 AND {where}{among} GROUP BY p.page"
-            " ORDER BY times DESC, p.page LIMIT :limit"
+            "WITH most AS MATERIALIZED (SELECT p.page, count(*) AS times"  # noqa: S608 - our own conditions
+            f" FROM {counted}{among}"
+            " GROUP BY p.page ORDER BY times DESC, p.page LIMIT :limit),"
+            " down AS MATERIALIZED (SELECT p.page, count(*) AS thumbs FROM feedback f"
+            " CROSS JOIN questions q ON q.answer_id = f.message_id"
+            " CROSS JOIN question_pages p ON p.answer_id = q.answer_id AND +p.cited = 1"
+            f" WHERE f.thumb = 'down' AND f.created_at >= :since AND {where} GROUP BY p.page)"
+            " SELECT most.page, most.times, coalesce(down.thumbs, 0) AS thumbs_down,"
+            " (SELECT p.title FROM question_pages p WHERE p.cited = 1 AND p.page = most.page"
+            " ORDER BY p.asked_at DESC LIMIT 1) AS title"
+            " FROM most LEFT JOIN down ON down.page = most.page ORDER BY most.times DESC, most.page"
         ),
         {**values, "limit": limit},
     )

@@ -81,8 +81,8 @@ def note_question(db: Connection, answer_id: str, asked: AskedQuestion, answer: 
             "asked_at": asked.answered_at,
         },
     )
-    _add_pages(db, answer_id, answer.citations, 1)
-    _add_pages(db, answer_id, answer.nearest, 0)
+    _add_pages(db, answer_id, answer.citations, 1, asked.answered_at)
+    _add_pages(db, answer_id, answer.nearest, 0, asked.answered_at)
 
 
 def _outcome(question: str, answer: Answer) -> str:
@@ -93,7 +93,9 @@ def _outcome(question: str, answer: Answer) -> str:
     return "none" if answer.refused else "answered"
 
 
-def _add_pages(db: Connection, answer_id: str, citations: Iterable[Citation], cited: int) -> None:
+def _add_pages(
+    db: Connection, answer_id: str, citations: Iterable[Citation], cited: int, asked_at: str
+) -> None:
     """Each page once, however many of its headings are cited."""
     pages = [
         {
@@ -101,14 +103,15 @@ def _add_pages(db: Connection, answer_id: str, citations: Iterable[Citation], ci
             "page": citation.url.partition("#")[0],
             "title": citation.title.partition(" > ")[0][:TITLE_KEPT],
             "cited": cited,
+            "asked_at": asked_at,
         }
         for citation in citations
     ]
     if pages:
         db.execute(
             text(
-                "INSERT OR IGNORE INTO question_pages (answer_id, page, title, cited)"
-                " VALUES (:answer_id, :page, :title, :cited)"
+                "INSERT OR IGNORE INTO question_pages (answer_id, page, title, cited, asked_at)"
+                " VALUES (:answer_id, :page, :title, :cited, :asked_at)"
             ),
             pages,
         )

@@ -17,6 +17,7 @@ CREATE TABLE questions (
     asked_at TEXT NOT NULL
 ) WITHOUT ROWID;
 CREATE INDEX questions_by_time ON questions (asked_at, outcome, topic, asker, bot_id, widget_id, owner_id, question_id, platform);
+CREATE INDEX questions_by_topic ON questions (topic, asked_at, outcome, asker, bot_id, widget_id, owner_id, question_id, platform);
 CREATE INDEX questions_unanswered ON questions (answer_id) WHERE outcome = 'unanswered';
 
 -- The pages an answer rests on, without their headings; `cited` 0: offered as the nearest by a refusal.
@@ -25,8 +26,10 @@ CREATE TABLE question_pages (
     page TEXT NOT NULL,
     title TEXT NOT NULL,
     cited INTEGER NOT NULL,
+    asked_at TEXT NOT NULL,
     PRIMARY KEY (answer_id, page)
 ) WITHOUT ROWID;
+CREATE INDEX question_pages_by_page ON question_pages (cited, page, asked_at, answer_id);
 
 -- What was asked before: the topics of these are their words as they stand.
 INSERT INTO questions (answer_id, question_id, topic, outcome, platform, bot_id, owner_id, asker, asked_at)
@@ -36,11 +39,11 @@ SELECT a.id, q.id, lower(trim(q.text, ' ?!.')),
 FROM messages a JOIN threads t ON t.id = a.thread_id JOIN messages q ON q.thread_id = a.thread_id AND q.seq = a.seq - 1
 WHERE a.role = 'assistant' AND q.role = 'user' AND a.status IN ('done', 'stopped');
 
-INSERT OR IGNORE INTO question_pages (answer_id, page, title, cited)
-SELECT m.id, substr(c.value ->> 2, 1, instr((c.value ->> 2) || '#', '#') - 1), c.value ->> 1, 1
+INSERT OR IGNORE INTO question_pages (answer_id, page, title, cited, asked_at)
+SELECT m.id, substr(c.value ->> 2, 1, instr((c.value ->> 2) || '#', '#') - 1), c.value ->> 1, 1, questions.asked_at
 FROM questions JOIN messages m ON m.id = questions.answer_id, json_each(m.citations) c;
-INSERT OR IGNORE INTO question_pages (answer_id, page, title, cited)
-SELECT m.id, substr(c.value ->> 2, 1, instr((c.value ->> 2) || '#', '#') - 1), c.value ->> 1, 0
+INSERT OR IGNORE INTO question_pages (answer_id, page, title, cited, asked_at)
+SELECT m.id, substr(c.value ->> 2, 1, instr((c.value ->> 2) || '#', '#') - 1), c.value ->> 1, 0, questions.asked_at
 FROM questions JOIN messages m ON m.id = questions.answer_id, json_each(m.nearest) c;
 
 CREATE INDEX feedback_by_time ON feedback (created_at);
