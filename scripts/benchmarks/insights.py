@@ -48,6 +48,7 @@ def _fill(db: Transaction) -> None:
     """Questions of a year: some topics are asked far more often, one in twelve is not answered."""
     dice, ids = random.Random(1), SystemIds(_Still())
     threads, messages, questions, pages, thumbs = [], [], [], [], []
+    thread_id = ""
     for number in range(QUESTIONS):
         if number % 10 == 0:
             thread_id = ids.new()
