@@ -3,23 +3,26 @@ import { count } from '../../lib/time';
 import { type Bar, barsOf, ceilingOf } from './bars';
 import { chart as words } from './strings';
 
-const WIDTH = 720;
+const WIDE = 720;
+const NARROW = 360;
 const HEIGHT = 180;
 const LEFT = 40;
 const TOP = 10;
 const BOTTOM = 24;
-const LABELS = 6;
+const LABEL_EVERY = 110;
 
 /** Questions over time as bars; the same numbers stand in a table below. */
 export function Chart({ insights }: { insights: Insights }) {
   const { bars, weeks } = barsOf(insights.days, insights.since, insights.until);
   const highest = bars.reduce((best, each) => (total(each) > total(best) ? each : best), bars[0]!);
   const ceiling = ceilingOf(total(highest));
-  const step = (WIDTH - LEFT) / bars.length;
+  // Drawn half as wide on phones, so that its words are not made too small to read.
+  const whole = matchMedia('(max-width: 640px)').matches ? NARROW : WIDE;
+  const step = (whole - LEFT) / bars.length;
   const width = Math.max(1.5, Math.min(28, step * 0.72));
   const y = (value: number) => TOP + (HEIGHT - TOP - BOTTOM) * (1 - value / ceiling);
   const x = (place: number) => LEFT + step * (place + 0.5);
-  const every = Math.ceil(bars.length / LABELS);
+  const every = Math.ceil(LABEL_EVERY / step);
   const { asked, unanswered } = insights.totals;
   const summary = (weeks ? words.summaryWeeks : words.summary)(
     count(asked),
@@ -29,10 +32,10 @@ export function Chart({ insights }: { insights: Insights }) {
   );
   return (
     <figure className="flex min-w-0 flex-col gap-2">
-      <svg viewBox={`0 0 ${WIDTH} ${HEIGHT}`} role="img" aria-label={summary} className="w-full text-ink-2">
-        {[0, ceiling / 2, ceiling].map((value) => (
+      <svg viewBox={`0 0 ${whole} ${HEIGHT}`} role="img" aria-label={summary} className="w-full text-ink-2">
+        {(ceiling % 2 === 0 ? [0, ceiling / 2, ceiling] : [0, ceiling]).map((value) => (
           <g key={value}>
-            <line x1={LEFT} x2={WIDTH} y1={y(value)} y2={y(value)} className="stroke-line" strokeWidth="1" />
+            <line x1={LEFT} x2={whole} y1={y(value)} y2={y(value)} className="stroke-line" strokeWidth="1" />
             <text x={LEFT - 6} y={y(value) + 4} textAnchor="end" fontSize="11" fill="currentColor">
               {count(value)}
             </text>
@@ -55,7 +58,7 @@ export function Chart({ insights }: { insights: Insights }) {
               height={y(bar.answered) - y(total(bar))}
               className="fill-warn"
             />
-            {place % every === 0 && x(place) < WIDTH - 20 ? (
+            {place % every === 0 && x(place) < whole - 20 ? (
               <text x={x(place)} y={HEIGHT - 6} textAnchor="middle" fontSize="11" fill="currentColor">
                 {dayName(bar.day)}
               </text>
