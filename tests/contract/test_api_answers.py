@@ -116,6 +116,9 @@ def test_every_answer_of_a_day_is_as_described(house: Installation) -> None:
     answer = messages[1]["id"]
     day("POST", f"/api/messages/{answer}/feedback", {"thumb": "down", "reason": "Too short"})
     assert day("GET", f"/api/threads/{thread}/messages")["items"][1]["feedback"] == "down"
+    learned = day("GET", f"/api/insights?bot_id={bot}")
+    assert (learned["totals"]["thumbs_down"], learned["judged"][0]["reason"]) == (1, "Too short")
+    assert "Too short" in day("GET", "/api/insights/export?list=judged")
     assert day("GET", f"/api/messages/{answer}/follow-ups")["items"] == []
     day("POST", f"/api/runs/{accepted['run_id']}/stop", status=204)
     day("PATCH", f"/api/threads/{thread}", {"title": "Buttons"})
@@ -146,9 +149,6 @@ def test_every_answer_of_a_day_is_as_described(house: Installation) -> None:
     day("GET", "/api/knowledge")
     assert len(day("GET", "/api/knowledge/search?q=stop&k=2")["items"]) == 2
     day("GET", "/api/questions/unanswered")
-    learned = day("GET", f"/api/insights?bot_id={bot}")
-    assert (learned["totals"]["thumbs_down"], learned["judged"][0]["reason"]) == (1, "Too short")
-    assert "Too short" in day("GET", "/api/insights/export?list=judged")
     site = "https://docs.example.com"
     widget = day("POST", "/api/widgets", {"name": "Docs", "origins": [site]}, 201)
     day("GET", "/api/widgets?limit=1")
