@@ -24,7 +24,7 @@ ROUNDS = 3
 def run() -> str:
     rounds = [_hand_over() for _ in range(ROUNDS)]
     asked_s, gap_s = (statistics.median(each[column] for each in rounds) for column in (0, 1))
-    killed_s = _kill()
+    held_s, ready_s = _kill()
     idle_s, stalled_s = _stop(stalled=False), _stop(stalled=True)
     plain_cpu_s, plain_mb = _start(with_bucket=False)
     bucket_cpu_s, bucket_mb = _start(with_bucket=True)
@@ -39,11 +39,18 @@ def run() -> str:
             Figure("from asking to ready", f"{asked_s:.2f} s", "<= 3 s", "-", asked_s <= 3),
             Figure("longest time without an acknowledged write", f"{gap_s:.2f} s", "<= 3 s", "-", gap_s <= 3),
             Figure(
-                "from kill -9 of the holder to ready, on another disk",
-                f"{killed_s:.1f} s",
-                f"<= {TTL_S + 2 + 1} s",
+                "from kill -9 of the holder to another one holding the lease",
+                f"{held_s:.1f} s",
+                f"<= {TTL_S + 2} s",
                 "-",
-                killed_s <= TTL_S + 2 + 1,
+                held_s <= TTL_S + 2,
+            ),
+            Figure(
+                "from there to ready, on an empty disk",
+                f"{ready_s - held_s:.1f} s",
+                "<= 3 s",
+                "-",
+                ready_s - held_s <= 3,
             ),
             Figure("SIGTERM to exit 0, idle", f"{idle_s:.1f} s", "<= 5 s", "-", idle_s <= 5),
             Figure("the same, bucket stalled", f"{stalled_s:.1f} s", "<= 8 s", "-", stalled_s <= 8),
@@ -86,7 +93,8 @@ def _hand_over() -> tuple[float, float]:
         return took_s, max(later - earlier for earlier, later in pairwise(moments))
 
 
-def _kill() -> float:
+def _kill() -> tuple[float, float]:
+    """Seconds until the second one holds the lease, and until it is ready."""
     with ExitStack() as stack:
         here = _fleet(stack)
         old, new = here.container("old"), here.container("new")
@@ -95,8 +103,10 @@ def _kill() -> float:
         wait_for(lambda: state(new) == "standby", "the second stands by")
         old.kill()
         began_s = time.monotonic()
+        wait_for(lambda: "Holding the lease" in new.printed, "the second holds the lease", within_s=60)
+        held_s = time.monotonic() - began_s
         new.wait_until_ready(60)
-        return time.monotonic() - began_s
+        return held_s, time.monotonic() - began_s
 
 
 def _stop(*, stalled: bool) -> float:

@@ -340,7 +340,7 @@ def test_a_command_without_a_server_writes_to_the_log_or_not_at_all(on_both: Fle
     assert len(refused.stderr.strip().splitlines()) == 1
     assert two.terminate() == 0
     added = command(one, "sources", "add", "http://127.0.0.1:1/", "--no-wait")
-    assert added.stdout.startswith("Added"), added.stderr
+    assert added.stderr.startswith("Added"), added.stderr
     assert lease(on_both)["state"] == "released"
     shutil.rmtree(one.data_dir)
     one.start()
