@@ -6,7 +6,7 @@ import pytest
 
 from roost.clock import SystemClock
 from roost.errors import DatabaseUnreadable, Unavailable
-from roost.lifecycle import Lifecycle, Plan, Step
+from roost.lifecycle import Lifecycle, Plan, Step, once, take_side_by_side
 
 
 class Diary:
@@ -134,3 +134,36 @@ def test_what_fails_after_requests_are_answered_takes_nothing_back(diary: Diary)
     assert crawling.wait(10)
     assert diary.ready.is_set()
     assert diary.reasons == []
+
+
+def test_duties_that_were_given_up_are_not_given_up_again(diary: Diary) -> None:
+    duties = [once(diary.step("bots")), once(diary.step("answers"))]
+    take_side_by_side(duties, SystemClock())
+    take_side_by_side(duties, SystemClock())
+    assert sorted(diary.lines) == ["answers", "bots"]
+
+
+def test_whoever_gives_a_duty_up_second_waits_for_the_first(diary: Diary) -> None:
+    begun, go_on = threading.Event(), threading.Event()
+
+    def stop() -> None:
+        begun.set()
+        go_on.wait(20)
+        diary.lines.append("stopped")
+
+    duty = once(Step("bots", stop))
+    first = threading.Thread(target=duty.run)
+    first.start()
+    assert begun.wait(20)
+    seen: list[list[str]] = []
+
+    def stop_too() -> None:
+        duty.run()
+        seen.append(list(diary.lines))
+
+    second = threading.Thread(target=stop_too)
+    second.start()
+    go_on.set()
+    first.join(20)
+    second.join(20)
+    assert seen == [["stopped"]]
