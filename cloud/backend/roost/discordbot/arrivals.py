@@ -27,11 +27,12 @@ from roost.discordbot.events import (
 from roost.discordbot.missed_messages import MissedMessages
 from roost.discordbot.posts import DEFERRED_ANSWER, DEFERRED_CHANGE, EPHEMERAL, Posts
 from roost.discordbot.storage_calls import StorageCalls
-from roost.discordbot.storing import RETRY, Storing
+from roost.discordbot.storing import Storing
 from roost.errors import RemoteError, RemoteUnreachable, RoostError, Unavailable
 from roost.services.chat_queues import ChatQueues
 from roost.services.gateway_inbox import GatewayInbox
 from roost.services.inbox import Inbox
+from roost.services.until_stored import until_stored
 from roost.storage.gateway import ChannelMark
 from roost.storage.inbox import InboxEntry, Update
 
@@ -236,11 +237,8 @@ class Arrivals:
         self._caught_up = True
 
     async def _known_marks(self) -> list[ChannelMark]:
-        failures = 0
-        while True:
-            try:
-                await self.remember_seen()
-                return await self._storing.once(partial(self._gateway_inbox.marks, self._bot_id))
-            except RoostError:
-                failures += 1
-                await asyncio.sleep(RETRY.delay_s(failures, self._chance()))
+        async def known() -> list[ChannelMark]:
+            await self.remember_seen()
+            return await self._storing.once(partial(self._gateway_inbox.marks, self._bot_id))
+
+        return await until_stored(known, self._note, self._chance)

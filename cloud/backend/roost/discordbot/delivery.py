@@ -19,6 +19,7 @@ from roost.discordbot.storage_calls import StorageCalls
 from roost.domain.backoff import Backoff
 from roost.errors import RemoteError, RemoteRejected, RemoteUnreachable
 from roost.services.inbox import Inbox
+from roost.services.until_stored import until_stored
 from roost.storage.inbox import InboxEntry, Reply
 
 RETRY = Backoff(first_s=0.5, cap_s=5.0)
@@ -78,11 +79,7 @@ class Delivery:
             for reply in begun:
                 content = from_payload(reply.payload)[0].strip()
                 if any(said == content or said.endswith("\n" + content) for said in there):
-                    last = reply is replies[-1]
-                    marking = self._inbox.mark_sent(
-                        self._bot_id, entry.update.update_id, reply.part, last=last
-                    )
-                    await asyncio.wrap_future(marking)
+                    await self._mark(entry.update.update_id, reply, last=reply is replies[-1])
             replies = await self._storage.run(self._inbox.replies, self._bot_id, entry.update.update_id)
         elif place.token is not None and any(reply.part for reply in begun):
             # A follow-up takes no nonce.
@@ -205,7 +202,15 @@ class Delivery:
                     self._note("warning", error.message)
                 wait_s = RETRY.delay_s(failures, self._chance())
                 await asyncio.sleep(max(wait_s, error.retry_after_s or 0.0))
-        await asyncio.wrap_future(self._inbox.mark_sent(self._bot_id, update_id, reply.part, last=last))
+        await self._mark(update_id, reply, last=last)
+
+    async def _mark(self, update_id: int, reply: Reply, *, last: bool) -> None:
+        """What has arrived must not be sent again because storage cannot note it yet."""
+
+        def mark() -> asyncio.Future[None]:
+            return asyncio.wrap_future(self._inbox.mark_sent(self._bot_id, update_id, reply.part, last=last))
+
+        await until_stored(mark, self._note, self._chance)
 
     async def _said_since(self, place: Place) -> list[str]:
         """What bots have said in the channel since the question."""

@@ -14,7 +14,8 @@ from roost.clock import Clock
 from roost.discordbot.client import PostRefused
 from roost.discordbot.events import last_messages, read_message, snowflake, snowflake_at
 from roost.discordbot.posts import HISTORY_PAGE, Posts
-from roost.discordbot.storing import RETRY, Storing
+from roost.discordbot.storing import Storing
+from roost.domain.backoff import Backoff
 from roost.errors import RemoteError, RemoteRejected
 from roost.services.gateway_inbox import GatewayInbox
 from roost.storage.gateway import ChannelMark
@@ -26,6 +27,7 @@ GUILDS_WITHIN_S = 2.0
 NEW_CHANNELS_AT_MOST = 50
 HISTORY_PAGES_AT_MOST = 10
 HISTORIES_AT_ONCE = 4
+RETRY = Backoff(first_s=0.5, cap_s=15.0)
 
 
 class MissedMessages:

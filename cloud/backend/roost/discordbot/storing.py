@@ -7,12 +7,9 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from roost.discordbot.storage_calls import StorageCalls
-from roost.domain.backoff import Backoff
-from roost.errors import RoostError
+from roost.services.until_stored import until_stored
 
 T = TypeVar("T")
-
-RETRY = Backoff(first_s=0.5, cap_s=15.0)
 
 
 class Storing:
@@ -35,14 +32,7 @@ class Storing:
 
     async def until_stored(self, call: Callable[[], T]) -> T:
         """Storage that cannot take it is waited for, for as long as it takes."""
-        failures = 0
-        while True:
-            try:
-                return await self.once(call)
-            except RoostError as error:
-                failures += 1
-                self._note("error", error.message)
-                await asyncio.sleep(RETRY.delay_s(failures, self._chance()))
+        return await until_stored(lambda: self.once(call), self._note, self._chance)
 
     async def finish(self, timeout_s: float) -> None:
         """Waits for what is being stored, for so long."""

@@ -82,7 +82,7 @@ class ChatQueues:
 
     async def _handle_until_done(self, entry: InboxEntry) -> None:
         """Storage that cannot take it is waited for; a fault of ours ends in an apology, not in silence."""
-        failures, earlier, known = 0, entry.attempts, True
+        tries, failures, earlier, known = 0, 0, entry.attempts, True
         while True:
             try:
                 if not known:
@@ -103,4 +103,5 @@ class ChatQueues:
             if failures > ATTEMPTS_AT_MOST:
                 return
             known = False
-            await asyncio.sleep(RETRY.delay_s(max(1, failures), self._chance()))
+            tries += 1
+            await asyncio.sleep(RETRY.delay_s(tries, self._chance()))

@@ -16,6 +16,7 @@ from telegram.error import BadRequest, ChatMigrated, Forbidden, InvalidToken, Te
 from roost.domain.backoff import Backoff
 from roost.log import redact
 from roost.services.inbox import Inbox
+from roost.services.until_stored import until_stored
 from roost.storage.inbox import InboxEntry, Reply
 from roost.telegrambot.client import TelegramClient, not_sent
 from roost.telegrambot.formatting import Part
@@ -66,6 +67,10 @@ class Delivery:
     async def stored(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Runs a call that waits for storage without holding up the loop."""
         return await asyncio.get_running_loop().run_in_executor(self._storage, lambda: call(*args, **kwargs))
+
+    async def stored_at_last(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """As `stored`, tried until it works: for what Telegram has done already."""
+        return await until_stored(lambda: self.stored(call, *args, **kwargs), self._note, self._chance)
 
     def may_write(self, chat_id: int) -> bool:
         """False for a while after the chat refused the bot."""
@@ -131,7 +136,12 @@ class Delivery:
         self, update_id: int, place: Place, reply: Reply, edited: int | None, *, last: bool
     ) -> None:
         await self._send_part(update_id, place, reply, edited)
-        await asyncio.wrap_future(self._inbox.mark_sent(self._bot_id, update_id, reply.part, last=last))
+
+        def mark() -> asyncio.Future[None]:
+            return asyncio.wrap_future(self._inbox.mark_sent(self._bot_id, update_id, reply.part, last=last))
+
+        # What has arrived must not be sent again because storage cannot note it yet.
+        await until_stored(mark, self._note, self._chance)
 
     async def _send_part(self, update_id: int, place: Place, reply: Reply, edited: int | None) -> None:
         part, opened, plain, failures = Part.from_json(reply.payload), reply.opened, False, 0

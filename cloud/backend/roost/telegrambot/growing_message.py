@@ -135,7 +135,7 @@ class GrowingMessage:
             else:
                 self._inbox.count_ambiguous_send()
             raise
-        await self._delivery.stored(
+        await self._delivery.stored_at_last(
             self._inbox.set_stream_message, self._bot_id, update_id, message.message_id
         )
         self.entry = replace(self.entry, stream_opened=True, stream_message_id=message.message_id)
