@@ -30,7 +30,10 @@ class Day:
         self.seen: set[str] = set()
 
     def __call__(self, method: str, path: str, body: object = None, status: int = 200) -> Any:
-        answer = self._browser.request(method, path, **({} if body is None else {"json": body}))
+        sent: dict[str, Any] = {} if body is None else {"json": body}
+        if isinstance(body, bytes):
+            sent = {"data": body, "content_type": "image/png"}
+        answer = self._browser.request(method, path, **sent)
         assert answer.status_code == status, (method, path, answer.text)
         operation = operation_at(method, path.partition("?")[0])
         self.seen.add(operation["operationId"])
@@ -38,6 +41,8 @@ class Day:
         return (
             answer.json
             if answer.headers.get("Content-Type", "").startswith("application/json")
+            else answer.data
+            if answer.headers.get("Content-Type", "").startswith("image/")
             else answer.text
         )
 
@@ -157,7 +162,14 @@ def test_every_answer_of_a_day_is_as_described(house: Installation) -> None:
     page = Day(Browser(house.app.test_client(), {"Origin": site, "Sec-Fetch-Site": "cross-site"}))
     public = f"/widget/v1/{widget['key']}"
     assert "attachShadow" in page("GET", f"{public}/widget.js")
-    assert page("GET", f"{public}/look")["title"] == "Ask us"
+    picture = b"\x89PNG\r\n\x1a\n" + b"pixels"
+    logo = day("PUT", f"/api/widgets/{widget['id']}/logo", picture)["logo"]
+    assert day("GET", f"/api/widgets/{widget['id']}/logo?name={logo}") == picture
+    look = page("GET", f"{public}/look")
+    assert (look["title"], look["logo"]) == ("Ask us", logo)
+    assert page("GET", f"{public}/logo?name={logo}") == picture
+    day("DELETE", f"/api/widgets/{widget['id']}/logo", status=204)
+    page("GET", f"{public}/logo", status=404)
     visit = {"id": house.ids.new(), "conversation_id": house.ids.new(), "question": "How do I begin?"}
     told = page("POST", f"{public}/ask", visit)
     answer_id = re.findall(r'"id":"([^"]+)"', told)[-1]

@@ -40,6 +40,7 @@ from roost.services.bot_presence import BotPresence
 from roost.services.bot_registry import BotRegistry
 from roost.services.chat import Chat
 from roost.services.follow_ups import FollowUps
+from roost.services.images import Images
 from roost.services.inbox import Inbox
 from roost.services.ingestion import Ingestion
 from roost.services.insights import WorkspaceInsights
@@ -62,6 +63,7 @@ from roost.services.workspace_transfer import WorkspaceTransfer
 from roost.settings import Settings
 from roost.storage.bots import BotStore
 from roost.storage.database import Database
+from roost.storage.image_files import ImageFiles
 from roost.storage.secrets import Cipher
 from roost.web.app import create_app
 from roost.web.services import Services
@@ -271,7 +273,7 @@ class Installation:
             chat=Chat(self.conversations, self.runs, answers, self.clock, self.ids),
             follow_ups=FollowUps(self.conversations, self.retriever, answers),
             insights=WorkspaceInsights(self.conversations, self.knowledge, bots, self.clock),
-            widgets=Widgets(bots, audit, self.clock, self.ids),
+            widgets=Widgets(bots, Images(ImageFiles(folder), None), audit, self.clock, self.ids),
             widget_answers=WidgetAnswers(self.conversations, self.answerer, answers, self.clock, self.ids),
             sources=Sources(self.bot_configs, self.ingestion, crawlers, self.clock, self.ids, 600, audit),
             ingestion=self.ingestion,
@@ -390,6 +392,9 @@ class Browser:
 
     def post(self, path: str, json: object = None, **options: Any) -> Answer:
         return self.request("POST", path, **_with_json(json, options))
+
+    def put(self, path: str, body: bytes, media_type: str, **options: Any) -> Answer:
+        return self.request("PUT", path, data=body, content_type=media_type, **options)
 
     def patch(self, path: str, json: object = None, **options: Any) -> Answer:
         return self.request("PATCH", path, **_with_json(json, options))

@@ -50,6 +50,7 @@ from roost.services.chat_feedback import ChatFeedback
 from roost.services.daily_chores import Chore, DailyChores
 from roost.services.follow_ups import FollowUps
 from roost.services.gateway_inbox import GatewayInbox
+from roost.services.images import Images
 from roost.services.inbox import Inbox
 from roost.services.ingestion import Ingestion
 from roost.services.insights import WorkspaceInsights
@@ -76,6 +77,7 @@ from roost.services.workspace_transfer import WorkspaceTransfer
 from roost.settings import Settings
 from roost.storage.bots import BotStore
 from roost.storage.database import Database, Synchronous, sqlite_version
+from roost.storage.image_files import ImageFiles
 from roost.storage.secrets import Cipher, load_or_create_secret_key, load_previous_secret_key
 from roost.telegrambot.alert_chat import AlertChat
 from roost.telegrambot.connector import TelegramConnector
@@ -193,12 +195,14 @@ def compose(
     alert_watch = AlertWatch(
         alerts, live_events, bot_store, supervisor, ingestion, clock, _conditions(bucket)
     )
+    images = Images(ImageFiles(settings.data_dir), None if bucket is None else bucket.images)
     collections = ShortCollections()
     chores = DailyChores(
         [
             Chore("Forgetting what was handled long ago", inbox.forget_old),
             Chore("Forgetting what is older than RETENTION_DAYS", privacy.forget_expired),
             Chore("Collecting garbage among what was set aside", collections.thaw),
+            Chore("Bringing pictures to the bucket", images.bring),
         ]
     )
     answer_settings = RegisteredBots(bot_store)
@@ -242,7 +246,7 @@ def compose(
             chat=chat,
             follow_ups=follow_ups,
             insights=WorkspaceInsights(conversations, knowledge, bot_store, clock),
-            widgets=Widgets(bot_store, audit, clock, ids),
+            widgets=Widgets(bot_store, images, audit, clock, ids),
             widget_answers=widget_answers,
             sources=sources,
             ingestion=ingestion,

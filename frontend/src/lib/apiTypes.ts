@@ -588,6 +588,17 @@ export interface WidgetLook {
   starters: string[];
 }
 
+export interface ShownLook {
+  title: string;
+  greeting: string;
+  accent: string;
+  scheme: 'auto' | 'light' | 'dark';
+  position: 'right' | 'left';
+  starters: string[];
+  /** The name of the picture in the header, which `logo?name=` gives */
+  logo: string | null;
+}
+
 export interface Widget {
   id: string;
   owner_id: string;
@@ -597,6 +608,8 @@ export interface Widget {
   origins: string[];
   bot_id: string | null;
   look: WidgetLook;
+  /** The name of the picture in the header: another picture, another name */
+  logo: string | null;
   /** The line for the site's pages */
   snippet: string;
   created_at: string;

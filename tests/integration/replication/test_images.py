@@ -64,6 +64,18 @@ def test_no_name_is_given_while_the_bucket_has_not_got_it(tmp_path: Path, gcs: F
     assert kept.keep(PNG) == NAME
 
 
+def test_what_was_kept_without_a_bucket_is_brought_there_once(tmp_path: Path, gcs: FakeGcs) -> None:
+    (tmp_path / "data").mkdir()
+    assert Images(ImageFiles(tmp_path / "data"), None).bring() == 0
+    Images(ImageFiles(tmp_path / "data"), None).keep(PNG)
+    for name, content in ((f"{NAME}.7-8.partial", PNG), ("notes.txt", b"mine"), ("0" * 64 + ".png", b"half")):
+        (tmp_path / "data" / "images" / name).write_bytes(content)
+    kept = images(tmp_path / "data", gcs)
+    assert (kept.bring(), kept.bring()) == (1, 0)
+    assert list(gcs.buckets["roost"]) == [f"images/{NAME}"]
+    assert images(tmp_path / "other", gcs).open(NAME) == PNG
+
+
 def test_what_is_no_picture_or_no_name_is_refused(tmp_path: Path, gcs: FakeGcs) -> None:
     kept = images(tmp_path / "data", gcs)
     for content in (b"", b"<svg onload=alert(1)>", b"MZ" + PNG, b"RIFF1234WAVE"):

@@ -96,8 +96,12 @@ RIGHTS: dict[str, Mapping[str, str]] = {
     "getWidget": OWN_BOT_OR_OWNER,
     "updateWidget": OWN_BOT,
     "revokeWidget": OWN_BOT_OR_OWNER,
+    "getLogoOfWidget": OWN_BOT_OR_OWNER,
+    "setWidgetLogo": OWN_BOT,
+    "removeWidgetLogo": OWN_BOT,
     "getStatus": BUILDERS,
 }
+PICTURE = b"\x89PNG\r\n\x1a\n" + b"pixels"
 # Tried where their own tests are: they take or give whole files.
 ELSEWHERE = {"exportWorkspace", "importWorkspace"}
 TRIED = [route for route in ROUTES if route.access in (Access.SIGNED_IN, Access.BUILD, Access.OWNER)]
@@ -127,6 +131,10 @@ def made_by_member(house: Installation, member: Browser, person: Person, owner: 
     sessions = member.get("/api/account/sessions").json["items"]
     spare = next(each["id"] for each in sessions if not each["current"])
     invitation = house.people.invite(owner, "invited@example.org").id
+    widget = member.post(
+        "/api/widgets", {"name": "Site", "origins": ["https://docs.test"], "bot_id": bot}
+    ).json["id"]
+    assert member.put(f"/api/widgets/{widget}/logo", PICTURE, "image/png").status_code == 200
     ids = {
         "/api/account/sessions/": spare,
         "/api/people/": guest.id,
@@ -137,9 +145,7 @@ def made_by_member(house: Installation, member: Browser, person: Person, owner: 
         "/api/threads/": thread,
         "/api/runs/": run,
         "/api/messages/": answer,
-        "/api/widgets/": member.post(
-            "/api/widgets", {"name": "Site", "origins": ["https://docs.test"], "bot_id": bot}
-        ).json["id"],
+        "/api/widgets/": widget,
         "/api/sources/": member.post("/api/sources", {"kind": "website", "url": "https://docs.test/"}).json[
             "id"
         ],
@@ -160,6 +166,7 @@ def made_by_member(house: Installation, member: Browser, person: Person, owner: 
         "updateAllSources": {"paused": True},
         "createWidget": {"name": "Another", "origins": ["https://other.test"]},
         "updateWidget": {"name": "Renamed"},
+        "setWidgetLogo": PICTURE,
     }
     return Things(ids, bodies)
 
@@ -190,7 +197,10 @@ def test_rights(house: Installation, route: Route, who: str) -> None:
     things = made_by_member(house, member, people["member"], people["owner"])
     browser = house.browser(people.get(who))
     body = things.bodies.get(route.name)
-    answer = browser.request(route.method, address(route, things), **({} if body is None else {"json": body}))
+    sent: dict[str, Any] = {} if body is None else {"json": body}
+    if isinstance(body, bytes):
+        sent = {"data": body, "content_type": "image/png"}
+    answer = browser.request(route.method, address(route, things), **sent)
     status = answer.status_code
     answer.close()
     expected = RIGHTS[route.name][who]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from typing import Any
 
@@ -11,9 +12,11 @@ from sqlalchemy import text
 from roost.domain.accounts import Role
 from roost.domain.answers import Answer as Made
 from roost.domain.answers import Citation, Evidence, Question
+from roost.domain.images import LIMIT_BYTES
 from roost.services.widget_answers import PER_ADDRESS_A_MINUTE
 from tests.fakes.installation import TOKEN, Answer, Browser, Installation
 
+GIF = b"GIF89a" + b"pixels"
 SITE = "https://docs.example.com"
 CITED = Made(
     "Use the perch command [1].",
@@ -308,6 +311,86 @@ def test_widgets_are_changed_by_their_maker_and_noted(
     assert member.delete(f"/api/widgets/{widget['id']}").status_code == 204
     actions = [entry["action"] for entry in owner.get("/api/audit").json["items"]]
     assert actions[:3] == ["widget_revoked", "widget_changed", "widget_created"]
+
+
+def test_a_logo_is_shown_to_pages_of_the_site_and_kept_under_its_name(
+    house: Installation, widget: Any, owner: Browser
+) -> None:
+    place = f"/api/widgets/{widget['id']}/logo"
+    assert widget["logo"] is None
+    assert owner.get(place).json["error"]["code"] == "no_logo"
+    logo = owner.put(place, GIF, "image/gif").json["logo"]
+    assert logo == hashlib.sha256(GIF).hexdigest() + ".gif"
+    page = Visitor(house, widget["key"])
+    assert page.send("GET", "look").json["logo"] == logo
+    shown = page.send("GET", f"logo?name={logo}")
+    assert (shown.data, shown.headers["Content-Type"]) == (GIF, "image/gif")
+    assert shown.headers["X-Content-Type-Options"] == "nosniff"
+    assert shown.headers["Access-Control-Allow-Origin"] == SITE
+    assert "Origin" in shown.headers["Vary"]
+    assert "immutable" in shown.headers["Cache-Control"]
+    for other in ("logo", "logo?name=" + "0" * 64 + ".gif"):
+        assert "immutable" not in page.send("GET", other).headers["Cache-Control"]
+    known = owner.get(place, headers={"If-None-Match": shown.headers["ETag"]})
+    assert (known.status_code, known.data) == (304, b"")
+    for stranger in (None, "https://evil.example"):
+        refused = Visitor(house, widget["key"], stranger).send("GET", "logo")
+        assert (refused.status_code, refused.json["error"]["code"]) == (403, "origin_refused")
+    assert owner.delete(place).status_code == 204
+    assert page.send("GET", "logo").status_code == 404
+    assert page.send("GET", "look").json["logo"] is None
+    entries = owner.get("/api/audit").json["items"][:2]
+    assert [(each["action"], each["detail"]) for each in entries] == [
+        ("widget_changed", "logo removed"),
+        ("widget_changed", "logo"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("body", "media_type", "status", "sentence"),
+    [
+        (b"<svg onload=alert(1)>", "image/svg+xml", 415, "not a PNG"),
+        (b"<svg onload=alert(1)>", "image/png", 422, "not a PNG"),
+        (b"", "image/png", 422, "not a PNG"),
+        (b"{}", "application/json", 415, "not a PNG"),
+        (b"GIF89a" + b"x" * LIMIT_BYTES, "image/gif", 413, "Make it smaller"),
+        (b"GIF89a" + b"x" * 2 * 1024 * 1024, "image/gif", 413, "larger than 1 MiB"),
+    ],
+)
+def test_what_is_no_picture_is_refused_and_the_logo_stays(
+    house: Installation,
+    widget: Any,
+    owner: Browser,
+    body: bytes,
+    media_type: str,
+    status: int,
+    sentence: str,
+) -> None:
+    place = f"/api/widgets/{widget['id']}/logo"
+    assert owner.put(place, GIF, "image/gif").status_code == 200
+    refused = owner.put(place, body, media_type)
+    assert refused.status_code == status, refused.text
+    assert sentence in refused.json["error"]["message"]
+    assert owner.get(place).data == GIF
+    assert len(list((house.folder / "images").iterdir())) == 1
+
+
+def test_a_logo_that_is_sent_again_under_its_key_is_noted_once(
+    house: Installation, widget: Any, owner: Browser
+) -> None:
+    place, headers = f"/api/widgets/{widget['id']}/logo", {"Idempotency-Key": "once"}
+    first = owner.put(place, GIF, "image/gif", headers=headers)
+    again = owner.put(place, GIF, "image/gif", headers=headers)
+    assert again.json == first.json
+    assert again.headers["Idempotency-Replayed"] == "true"
+    other = owner.put(place, GIF + b"more", "image/gif", headers=headers)
+    assert other.json["error"]["code"] == "idempotency_mismatch"
+
+
+def test_whoever_did_not_make_a_widget_leaves_no_picture_behind(house: Installation, widget: Any) -> None:
+    refused = house.sign_in(Role.MEMBER).put(f"/api/widgets/{widget['id']}/logo", GIF, "image/gif")
+    assert refused.status_code == 404
+    assert not (house.folder / "images").exists()
 
 
 def test_a_removed_persons_widgets_pass_to_the_owner(house: Installation) -> None:

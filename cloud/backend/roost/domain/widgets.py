@@ -53,7 +53,7 @@ class Look:
 @dataclass(frozen=True, slots=True)
 class Widget:
     """`key` is public: it stands in the pages of `origins`, and opens asking alone. Without a bot the answers
-    come from every source, by the installation's own model.
+    come from every source, by the installation's own model. `logo` is a picture's name (`domain.images`).
     """
 
     id: str
@@ -63,6 +63,7 @@ class Widget:
     name: str
     origins: tuple[str, ...]
     look: Look
+    logo: str | None
     created_at: datetime
     updated_at: datetime
 
@@ -78,6 +79,7 @@ class WidgetChange:
     origins: tuple[str, ...] | Unset = UNSET
     bot_id: str | Unset | None = UNSET
     look: Look | Unset = UNSET
+    logo: str | Unset | None = UNSET
 
 
 def checked_origins(given: Sequence[str]) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ from roost.replication.counted_store import CountedStore
 from roost.replication.directory_store import DirectoryStore
 from roost.replication.folder_id import folder_id
 from roost.replication.gcs import GcsStore
+from roost.replication.image_objects import BucketImages
 from roost.replication.layout import DATABASES, epoch_document
 from roost.replication.lease import HeldLease, Holder, LeaseLost
 from roost.replication.markers import marker_path, read_marker
@@ -101,6 +102,10 @@ class Bucket:
                 partial(self._shipper.before_checkpoint, name),
                 partial(self._shipper.after_checkpoint, name),
             )
+
+    @property
+    def images(self) -> BucketImages:
+        return BucketImages(self._store)
 
     def take_over(self, *, wait: bool = True) -> None:
         """Until this process holds the lease and both files are as they should be; nobody has them open then.

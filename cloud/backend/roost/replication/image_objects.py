@@ -26,6 +26,13 @@ class BucketImages:
             # Its name is its content: whoever put it there put this.
             return
 
+    def has(self, name: str) -> bool:
+        try:
+            self._store.stat(image(name))
+        except ObjectMissing:
+            return False
+        return True
+
     def get(self, name: str) -> bytes | None:
         try:
             return self._store.get(image(name))

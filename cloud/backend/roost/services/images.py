@@ -14,6 +14,8 @@ class ImageObjects(Protocol):
 
     def put(self, name: str, content: bytes) -> None: ...
 
+    def has(self, name: str) -> bool: ...
+
     def get(self, name: str) -> bytes | None:
         """None when the bucket says that there is none."""
         ...
@@ -43,6 +45,20 @@ class Images:
                 ) from error
         self._files.write(name, content)
         return name
+
+    def bring(self) -> int:
+        """Puts into the bucket what this machine alone has: it was kept without a bucket, or the bucket was
+        emptied since. Returns how many. Raises RemoteError.
+        """
+        if self._objects is None:
+            return 0
+        brought = 0
+        for name in self._files.names():
+            content = self._files.read(name)
+            if content is not None and is_named_so(name, content) and not self._objects.has(name):
+                self._objects.put(name, content)
+                brought += 1
+        return brought
 
     def open(self, name: str) -> bytes:
         """From here, or from the bucket where this machine has not got it, or not whole. Raises NotFound,

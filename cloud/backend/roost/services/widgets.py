@@ -12,6 +12,7 @@ from roost.domain.bots import UNSET
 from roost.domain.widgets import Look, Widget, WidgetChange, checked_accent, checked_origins
 from roost.errors import Forbidden, NotFound
 from roost.services.audit import Audit
+from roost.services.images import Images
 from roost.storage import widgets as stored
 from roost.storage.bots import BotStore
 from roost.storage.database import Transaction
@@ -34,8 +35,9 @@ class NewWidget:
 class Widgets:
     """A widget is its maker's; owners see and revoke all. Whoever has a widget's key may ask."""
 
-    def __init__(self, bots: BotStore, audit: Audit, clock: Clock, ids: Ids) -> None:
+    def __init__(self, bots: BotStore, images: Images, audit: Audit, clock: Clock, ids: Ids) -> None:
         self._bots = bots
+        self._images = images
         self._database = bots.database
         self._audit = audit
         self._clock = clock
@@ -54,6 +56,7 @@ class Widgets:
             name=new.name.strip(),
             origins=origins,
             look=look,
+            logo=None,
             created_at=now,
             updated_at=now,
         )
@@ -88,18 +91,27 @@ class Widgets:
             change = replace(change, look=_checked(change.look))
         if change.bot_id is not UNSET:
             self._check_bot(person, change.bot_id)
-        now = self._clock.now()
+        return self._write(person, widget_id, change, once, None)
 
-        def write(db: Transaction) -> Widget:
-            widget = _visible(stored.find_widget(db, widget_id), person)
-            if widget.owner_id != person.id:
-                raise Forbidden("Only whoever made this widget may change it. You can revoke it.")
-            stored.change_widget(db, widget_id, change, now)
-            after = _visible(stored.find_widget(db, widget_id), person)
-            self._note(db, Action.WIDGET_CHANGED, person, after, ", ".join(after.origins))
-            return after
+    def set_logo(self, person: Person, widget_id: str, picture: bytes, once: Once | None = None) -> Widget:
+        """The picture is kept, in the bucket too, before the widget names it. Raises NotFound, Forbidden for
+        an owner who did not make it, InvalidInput for what is no picture, TooLarge, and Unavailable while it
+        cannot be kept.
+        """
+        with self._database.read() as db:
+            _changeable(stored.find_widget(db, widget_id), person)
+        name = self._images.keep(picture)
+        return self._write(person, widget_id, WidgetChange(logo=name), once, "logo")
 
-        return write_once(self._database, once, write)
+    def remove_logo(self, person: Person, widget_id: str, once: Once | None = None) -> None:
+        """The picture itself stays: an earlier moment that somebody restores may name it."""
+        self._write(person, widget_id, WidgetChange(logo=None), once, "logo removed")
+
+    def logo_of(self, widget: Widget) -> tuple[str, bytes]:
+        """The picture's name and content. Raises NotFound, and Unavailable while it cannot be fetched."""
+        if widget.logo is None:
+            raise NotFound("This widget has no logo.", code="no_logo")
+        return widget.logo, self._images.open(widget.logo)
 
     def revoke(self, person: Person, widget_id: str, once: Once | None = None) -> None:
         """The key opens nothing from now on. Raises NotFound."""
@@ -144,6 +156,20 @@ class Widgets:
         with self._database.read() as db:
             return stored.find_by_key(db, key)
 
+    def _write(
+        self, person: Person, widget_id: str, change: WidgetChange, once: Once | None, detail: str | None
+    ) -> Widget:
+        now = self._clock.now()
+
+        def write(db: Transaction) -> Widget:
+            _changeable(stored.find_widget(db, widget_id), person)
+            stored.change_widget(db, widget_id, change, now)
+            after = _visible(stored.find_widget(db, widget_id), person)
+            self._note(db, Action.WIDGET_CHANGED, person, after, detail or ", ".join(after.origins))
+            return after
+
+        return write_once(self._database, once, write)
+
     def _check_bot(self, person: Person, bot_id: str | None) -> None:
         if bot_id is None:
             return
@@ -161,6 +187,13 @@ def _visible(widget: Widget | None, person: Person) -> Widget:
     if widget is None or (widget.owner_id != person.id and person.role is not Role.OWNER):
         raise NotFound("There is no such widget. Reload the list.")
     return widget
+
+
+def _changeable(widget: Widget | None, person: Person) -> Widget:
+    found = _visible(widget, person)
+    if found.owner_id != person.id:
+        raise Forbidden("Only whoever made this widget may change it. You can revoke it.")
+    return found
 
 
 def _checked(look: Look) -> Look:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from roost.errors import Unavailable
 
 FOLDER = "images"
+PARTIAL = ".partial"
 
 
 class ImageFiles:
@@ -23,11 +25,18 @@ class ImageFiles:
         except FileNotFoundError:
             return None
 
+    def names(self) -> Sequence[str]:
+        """Of what is here, whole or not; files that are none of Roost's among them."""
+        try:
+            return sorted(path.name for path in self._folder.iterdir() if path.suffix != PARTIAL)
+        except FileNotFoundError:
+            return ()
+
     def write(self, name: str, content: bytes) -> None:
         """On disk when this returns, whole. Raises Unavailable when the disk is full."""
         path = self._folder / name
         # Two who bring the same picture at once must not write one file between them.
-        partial = path.with_name(f"{name}.{os.getpid()}-{id(content)}.partial")
+        partial = path.with_name(f"{name}.{os.getpid()}-{id(content)}{PARTIAL}")
         try:
             self._folder.mkdir(mode=0o700, exist_ok=True)
             descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)

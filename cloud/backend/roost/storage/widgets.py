@@ -14,7 +14,7 @@ from roost.domain.widgets import Look, Scheme, Side, Widget, WidgetChange
 from roost.errors import Conflict
 from roost.storage.statements import text
 
-_COLUMNS = "id, owner_id, bot_id, key, name, origins, look, created_at, updated_at"
+_COLUMNS = "id, owner_id, bot_id, key, name, origins, look, logo, created_at, updated_at"
 
 
 def insert_widget(db: Connection, widget: Widget, at_most: int) -> Widget:
@@ -29,7 +29,7 @@ def insert_widget(db: Connection, widget: Widget, at_most: int) -> Widget:
     db.execute(
         text(
             f"INSERT INTO widgets ({_COLUMNS}) VALUES (:id, :owner_id, :bot_id, :key, :name, :origins, :look,"  # noqa: S608 - our own column list
-            " :at, :at)"
+            " :logo, :at, :at)"
         ),
         {
             "id": widget.id,
@@ -39,6 +39,7 @@ def insert_widget(db: Connection, widget: Widget, at_most: int) -> Widget:
             "name": widget.name,
             "origins": json.dumps(widget.origins),
             "look": _look_json(widget.look),
+            "logo": widget.logo,
             "at": timestamp(widget.created_at),
         },
     )
@@ -88,6 +89,8 @@ def change_widget(db: Connection, widget_id: str, change: WidgetChange, at: date
         values["bot_id"] = change.bot_id
     if change.look is not UNSET:
         values["look"] = _look_json(change.look)
+    if change.logo is not UNSET:
+        values["logo"] = change.logo
     assignments = ", ".join(f"{column} = :{column}" for column in values)
     db.execute(
         text(f"UPDATE widgets SET {assignments} WHERE id = :id"),  # noqa: S608 - our own columns
@@ -130,6 +133,7 @@ def _widget(row: Row[tuple[object, ...]]) -> Widget:
             position=Side(look["position"]),
             starters=tuple(look["starters"]),
         ),
+        logo=row.logo,
         created_at=parse_timestamp(row.created_at),
         updated_at=parse_timestamp(row.updated_at),
     )

@@ -25,7 +25,7 @@ METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 PROVIDER_PATHS = ("/auth/google", "/auth/callback")
 PROBES = ("/healthz", "/readyz")
-STREAM = "text/event-stream"
+STREAM = ("text/event-stream",)
 
 
 class MethodRefused(InvalidInput):

@@ -197,7 +197,7 @@ class Endpoint:
         elif query:
             name = shown(next(iter(query)))
             raise InvalidInput("This address takes no such parameter. Leave it out.", field=name)
-        if self._route.writes and self._route.upload is None and not self._route.any_body:
+        if self._route.writes and not self._route.upload and not self._route.any_body:
             body = sent.json_body()
             if view.body is not None:
                 found["body"] = _checked(view.body, body, strict=True)

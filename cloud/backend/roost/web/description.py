@@ -74,9 +74,9 @@ def describe(routes: Iterable[Route]) -> dict[str, Any]:
         view = View(route.view)
         responses = _responses(route, view)
         declared[(_path(route.rule), route.method.lower())] = {str(status) for status in responses}
-        if route.upload is not None:
+        if route.upload:
             bodies[(_path(route.rule), route.method.lower())] = {
-                route.upload: {"schema": {"type": "string", "format": "binary"}}
+                media: {"schema": {"type": "string", "format": "binary"}} for media in route.upload
             }
         if route.any_body:
             bodies[(_path(route.rule), route.method.lower())] = {
@@ -123,7 +123,7 @@ def error_statuses(route: Route, view: View) -> set[int]:
         found |= {422}
     if view.body is not None:
         found |= {400, 413, 415}
-    if route.upload is not None:
+    if route.upload:
         found |= {413, 415}
     return found
 
@@ -132,8 +132,8 @@ def _responses(route: Route, view: View) -> dict[str, Any]:
     described: dict[str, Any] = {}
     for status in (route.status, *route.also):
         phrase = HTTPStatus(status).phrase
-        if route.media is not None:
-            content: dict[str, Any] = {route.media: {"schema": {"type": "string"}}}
+        if route.media:
+            content: dict[str, Any] = {media: {"schema": {"type": "string"}} for media in route.media}
             described[str(status)] = {"description": phrase, "content": content}
         elif route.reply is not None:
             described[str(status)] = _model(route.reply)

@@ -18,6 +18,8 @@ from roost.domain.widgets import (
 from roost.web.payload import Moment, Name, NotBlank, Payload, Reference, UuidV7
 from roost.web.payloads_chat import Citation
 
+PICTURE_NAME_AT_MOST = 80
+
 SiteAddress = Annotated[str, Field(min_length=1, max_length=ORIGIN_LENGTH_AT_MOST)]
 SiteAddresses = Annotated[list[SiteAddress], Field(min_length=1, max_length=ORIGINS_AT_MOST)]
 Colour = Annotated[str, Field(pattern=r"^#[0-9a-fA-F]{6}$")]
@@ -33,8 +35,18 @@ class WidgetLook(Payload):
     starters: Annotated[list[Starter], Field(max_length=STARTERS_AT_MOST)]
 
 
+class ShownLook(WidgetLook):
+    """`logo` is the name of the picture at `logo?name=`; null without one."""
+
+    logo: str | None
+
+
+class LogoQuery(Payload):
+    name: Annotated[str | None, Field(max_length=PICTURE_NAME_AT_MOST)] = None
+
+
 class Widget(Payload):
-    """`snippet` is the line for the site's pages."""
+    """`snippet` is the line for the site's pages. `logo` is the picture's name."""
 
     id: str
     owner_id: str
@@ -43,6 +55,7 @@ class Widget(Payload):
     origins: list[str]
     bot_id: str | None
     look: WidgetLook
+    logo: str | None
     snippet: str
     created_at: Moment
     updated_at: Moment

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import IO, Any
 
 from flask import Request
@@ -90,6 +90,16 @@ class StrictRequest(Request):
         for _ in self._parts(DISCARDED_AT_MOST_BYTES):
             pass
         raise TooLarge("The file is larger than 64 MiB. Send less at once.")
+
+    def picture(self, media_types: Sequence[str]) -> bytes:
+        """The body. Raises WrongMediaType for what says itself that it is none of these, TooLarge."""
+        sent = self.body_bytes()
+        if self.mimetype not in media_types:
+            raise WrongMediaType(
+                "That is not a PNG, JPEG, GIF or WebP picture. Send one, with its Content-Type.",
+                field="image",
+            )
+        return sent
 
     def json_body(self) -> dict[str, Any]:
         """The body's JSON object; an empty body counts as `{}`.

@@ -39,9 +39,9 @@ class Route:
 
     `reply` names the payload it answers with. `errors` are statuses beyond those that follow from the access,
     the method and the payloads. `secret_reply` keeps the stored reply encrypted. A `repeatable` write has the
-    same effect however often it is done, and its reply is stored after it. `media` is what a route answers
+    same effect however often it is done, and its reply is stored after it. `media` are what a route answers
     with when that is no JSON. `any_query`: another party makes the query, and the view reads it itself;
-    `any_body`: the same of the body. `upload` is what a route takes when that is no JSON.
+    `any_body`: the same of the body. `upload` are what a route takes when that is no JSON.
     """
 
     method: str
@@ -54,13 +54,13 @@ class Route:
     status: int = 200
     also: tuple[int, ...] = ()
     errors: tuple[int, ...] = ()
-    media: str | None = None
+    media: tuple[str, ...] = ()
     reply: str | None = None
     secret_reply: bool = False
     repeatable: bool = False
     any_query: bool = False
     any_body: bool = False
-    upload: str | None = None
+    upload: tuple[str, ...] = ()
 
     @property
     def writes(self) -> bool:
@@ -83,11 +83,12 @@ _SESSION, _PEOPLE, _BOTS, _LIVE, _CHAT, _KNOWLEDGE, _WIDGETS, _OPERATIONS = (
 )
 _CONFIGS, _TALKS = Store.BOT_CONFIGS, Store.CONVERSATIONS
 _PUBLIC, _SIGNED_IN, _BUILD, _OWNER = Access.PUBLIC, Access.SIGNED_IN, Access.BUILD, Access.OWNER
-_STREAM = "text/event-stream"
-_HTML = "text/html"
-_CSV = "text/csv"
-_SCRIPT = "text/javascript"
-_ZIP = "application/zip"
+_STREAM = ("text/event-stream",)
+_HTML = ("text/html",)
+_CSV = ("text/csv",)
+_SCRIPT = ("text/javascript",)
+_ZIP = ("application/zip",)
+_PICTURE = ("image/png", "image/jpeg", "image/gif", "image/webp")
 
 ROUTES = (
     Route("GET", "/api/session", "getSession", _SESSION, "session:get", _PUBLIC, reply="Session"),
@@ -558,6 +559,30 @@ ROUTES = (
     ),
     Route("DELETE", "/api/widgets/<id>", "revokeWidget", _WIDGETS, "widgets:revoke", _BUILD, _CONFIGS, 204),
     Route(
+        "GET", "/api/widgets/<id>/logo", "getLogoOfWidget", _WIDGETS, "widgets:logo", _BUILD, media=_PICTURE
+    ),
+    Route(
+        "PUT",
+        "/api/widgets/<id>/logo",
+        "setWidgetLogo",
+        _WIDGETS,
+        "widgets:set_logo",
+        _BUILD,
+        _CONFIGS,
+        upload=_PICTURE,
+        reply="Widget",
+    ),
+    Route(
+        "DELETE",
+        "/api/widgets/<id>/logo",
+        "removeWidgetLogo",
+        _WIDGETS,
+        "widgets:remove_logo",
+        _BUILD,
+        _CONFIGS,
+        204,
+    ),
+    Route(
         "GET",
         "/widget/v1/<key>/widget.js",
         "getWidgetScript",
@@ -575,7 +600,17 @@ ROUTES = (
         "widget:look",
         Access.WIDGET,
         errors=(403, 404, 503),
-        reply="WidgetLook",
+        reply="ShownLook",
+    ),
+    Route(
+        "GET",
+        "/widget/v1/<key>/logo",
+        "getWidgetLogo",
+        _WIDGETS,
+        "widget:logo",
+        Access.WIDGET,
+        errors=(403, 404, 422, 503),
+        media=_PICTURE,
     ),
     Route(
         "POST",
@@ -635,7 +670,13 @@ ROUTES = (
         reply="Readiness",
     ),
     Route(
-        "GET", "/metrics", "getMetrics", _OPERATIONS, "operations:metrics", Access.METRICS, media="text/plain"
+        "GET",
+        "/metrics",
+        "getMetrics",
+        _OPERATIONS,
+        "operations:metrics",
+        Access.METRICS,
+        media=("text/plain",),
     ),
     Route(
         "GET",

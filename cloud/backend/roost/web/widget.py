@@ -20,11 +20,11 @@ from roost.web.calls import Call
 from roost.web.hosts import visitor_of
 from roost.web.payload import ErrorDetail
 from roost.web.payloads_chat import RunDelta, RunSources
-from roost.web.payloads_widgets import VisitorAnswer, VisitorQuestion, VisitorThumb, WidgetLook
+from roost.web.payloads_widgets import LogoQuery, ShownLook, VisitorAnswer, VisitorQuestion, VisitorThumb
 from roost.web.static_pages import StaticFile, StaticPages
 from roost.web.streams import HEARTBEAT, frame
 from roost.web.threads import shown_citations
-from roost.web.widgets import shown_look
+from roost.web.widgets import shown_logo, shown_to_pages
 
 log = logging.getLogger("roost.web")
 
@@ -55,9 +55,14 @@ def script(call: Call, key: str) -> Response:
     return answer
 
 
-def look(call: Call, key: str) -> WidgetLook:
+def look(call: Call, key: str) -> ShownLook:
     """How the chat looks; only for pages of the widget's own sites."""
-    return shown_look(_opened(call, key).look)
+    return shown_to_pages(_opened(call, key))
+
+
+def logo(call: Call, key: str, query: LogoQuery) -> Response:
+    """The picture in the chat's header; only for pages of the widget's own sites."""
+    return shown_logo(call, _opened(call, key), query.name, "public")
 
 
 def ask(call: Call, key: str, body: VisitorQuestion) -> Response:

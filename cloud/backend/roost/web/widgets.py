@@ -5,14 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from html import escape
 
+from flask import Response
+
 from roost.domain import widgets as domain
 from roost.domain.bots import UNSET
+from roost.domain.images import media_type
 from roost.services.widgets import NewWidget
 from roost.web import payloads_widgets as payloads
 from roost.web.calls import Call
 from roost.web.hosts import address_for_people
 from roost.web.pagination import id_cursor, make_id_cursor
 from roost.web.payload import ListQuery
+
+KEPT_S = 365 * 24 * 3600
+SHORTLY_S = 300
 
 
 def index(call: Call, query: ListQuery) -> payloads.WidgetList:
@@ -56,6 +62,35 @@ def revoke(call: Call, widget_id: str) -> None:
     call.services.widgets.revoke(call.person, widget_id, call.once(lambda _: None))
 
 
+def set_logo(call: Call, widget_id: str) -> payloads.Widget:
+    """Give a widget the picture in its header: the body, 512 KiB at most."""
+    picture = call.request.picture(call.route.upload)
+    shown = _shown(call)
+    return shown(call.services.widgets.set_logo(call.person, widget_id, picture, call.once(shown)))
+
+
+def remove_logo(call: Call, widget_id: str) -> None:
+    """Take the picture out of a widget's header."""
+    call.services.widgets.remove_logo(call.person, widget_id, call.once(lambda _: None))
+
+
+def logo(call: Call, widget_id: str, query: payloads.LogoQuery) -> Response:
+    """The picture in a widget's header."""
+    widgets = call.services.widgets
+    return shown_logo(call, widgets.get(call.person, widget_id), query.name, "private")
+
+
+def shown_logo(call: Call, widget: domain.Widget, name: str | None, kept_by: str) -> Response:
+    """The picture; for ever under its own name, else until it may have changed."""
+    current, content = call.services.widgets.logo_of(widget)
+    answer = Response(content, content_type=media_type(current))
+    kept = f"max-age={KEPT_S}, immutable" if name == current else f"max-age={SHORTLY_S}"
+    answer.headers["Cache-Control"] = f"{kept_by}, {kept}"
+    answer.set_etag(current.partition(".")[0])
+    answer.make_conditional(call.request.environ)
+    return answer
+
+
 def shown_look(look: domain.Look) -> payloads.WidgetLook:
     return payloads.WidgetLook(
         title=look.title,
@@ -65,6 +100,10 @@ def shown_look(look: domain.Look) -> payloads.WidgetLook:
         position=look.position.value,
         starters=list(look.starters),
     )
+
+
+def shown_to_pages(widget: domain.Widget) -> payloads.ShownLook:
+    return payloads.ShownLook(**shown_look(widget.look).model_dump(), logo=widget.logo)
 
 
 def _look(sent: payloads.WidgetLook | None) -> domain.Look:
@@ -93,6 +132,7 @@ def _shown(call: Call) -> Callable[[domain.Widget], payloads.Widget]:
             origins=list(widget.origins),
             bot_id=widget.bot_id,
             look=shown_look(widget.look),
+            logo=widget.logo,
             snippet=f'<script src="{source}" async></script>',
             created_at=widget.created_at,
             updated_at=widget.updated_at,
