@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from telegram.error import BadRequest, Forbidden, InvalidToken, NetworkError, TelegramError, TimedOut
 
+from roost.errors import RemoteUnreachable
 from roost.telegrambot.client import TelegramClient, not_sent, translate
 from roost.telegrambot.request import BotRequest, NoBotApi, Timeouts, TooManyRequests
 
@@ -242,7 +243,13 @@ def test_a_long_poll_may_take_longer_than_other_requests() -> None:
         (429, {"ok": False, "error_code": 429, "parameters": {"retry_after": 7}}, TooManyRequests),
         (429, "slow down", TooManyRequests),
         (502, "<html>", NetworkError),
+        (400, "a gateway's page", NoBotApi),
+        (409, "a gateway's page", NoBotApi),
+        (502, [], NetworkError),
         (200, "<html>", TelegramError),
+        (200, [], TelegramError),
+        (200, {"ok": True}, TelegramError),
+        (200, "[" * 100_000, TelegramError),
     ],
 )
 def test_each_status_is_the_error_it_means(status: int, body: object, raised: type[TelegramError]) -> None:
@@ -255,6 +262,77 @@ def test_each_status_is_the_error_it_means(status: int, body: object, raised: ty
     error = asyncio.run(run())
     assert type(error) is raised
     assert not not_sent(error)
+
+
+@pytest.mark.parametrize("result", [None, {"update_id": 1}, "none"])
+def test_updates_that_are_no_list_are_no_answer(result: object) -> None:
+    async def run() -> TelegramError:
+        server = Server()
+        server.body = json.dumps({"ok": True, "result": result})
+        async with listening(server.serve) as address, bot_at(address) as bot:
+            return await failure_of(bot.fetch_updates(None, 0, []))
+
+    assert isinstance(translate(asyncio.run(run())), RemoteUnreachable)
+
+
+@pytest.mark.parametrize(
+    ("asked", "waits_s"),
+    [("7", 7.0), ("-5", 0.0), ('"soon"', 1.0), ("1e400", 86_400.0), ("9" * 400, 1.0), ("NaN", 0.0)],
+)
+def test_a_wait_that_is_asked_for_ends(asked: str, waits_s: float) -> None:
+    async def run() -> TelegramError:
+        server = Server()
+        server.status, server.body = 429, f'{{"ok": false, "parameters": {{"retry_after": {asked}}}}}'
+        async with listening(server.serve) as address, bot_at(address) as bot:
+            return await failure_of(bot.get_me())
+
+    error = asyncio.run(run())
+    assert isinstance(error, TooManyRequests)
+    assert error.retry_after_s == waits_s
+
+
+def test_an_answer_that_comes_in_drips_ends() -> None:
+    async def drip(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n")
+        try:
+            while True:
+                writer.write(b" ")
+                await writer.drain()
+                await asyncio.sleep(0.02)
+        except ConnectionError:
+            return
+        finally:
+            writer.transport.abort()
+
+    async def run() -> TelegramError:
+        timeouts = Timeouts(connect_s=20.0, answer_s=0.5, pool_s=0.5)
+        async with listening(drip) as address, bot_at(address, timeouts) as bot:
+            return await failure_of(asyncio.wait_for(bot.get_me(), 30))
+
+    assert isinstance(asyncio.run(run()), TimedOut)
+
+
+def test_an_answer_without_end_is_cut_off() -> None:
+    async def pour(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\n\r\n")
+        try:
+            while True:
+                writer.write(b" " * 1_000_000)
+                await writer.drain()
+        except ConnectionError:
+            return
+        finally:
+            writer.transport.abort()
+
+    async def run() -> TelegramError:
+        async with listening(pour) as address, bot_at(address) as bot:
+            return await failure_of(bot.get_me())
+
+    error = asyncio.run(run())
+    assert isinstance(error, NetworkError)
+    assert not isinstance(error, TimedOut)
 
 
 def test_a_redirect_is_not_followed_with_the_token() -> None:

@@ -5,7 +5,7 @@ Small pools of its own for each bot (see `request`).
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any
 
 from telegram import Bot
 from telegram.error import (
@@ -46,7 +46,9 @@ class TelegramClient(Bot):
             {"offset": offset, "timeout": int(wait_s), "limit": 100, "allowed_updates": allowed},
             read_timeout=wait_s + POLL_GRACE_S,
         )
-        return [update for update in cast(list[Any], fetched) if isinstance(update, dict)]
+        if not isinstance(fetched, list):
+            raise TelegramError("Invalid server response")
+        return [update for update in fetched if isinstance(update, dict)]
 
     async def disconnect(self) -> None:
         """Closes the connections; `shutdown` would do nothing for a bot that never asked who it is."""

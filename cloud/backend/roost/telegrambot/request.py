@@ -19,12 +19,16 @@ from telegram.error import NetworkError, TelegramError, TimedOut
 from telegram.request import BaseRequest, RequestData
 
 KEPT_OPEN_S = 30.0
+ANSWER_LIMIT_BYTES = 32 * 1024 * 1024
+ASKED_TO_WAIT_AT_MOST_S = 86_400.0
 FORM = "application/x-www-form-urlencoded"
 
 
 @dataclass(frozen=True, slots=True)
 class Timeouts:
-    """`pool_s` bounds the wait for a free connection, dialling included."""
+    """`pool_s` bounds the wait for a free connection, dialling included; `answer_s` each wait for more of an
+    answer, and its whole from then on.
+    """
 
     connect_s: float
     answer_s: float
@@ -101,10 +105,22 @@ class BotRequest(BaseRequest):
         status, payload = await self._exchange(method, url, body, limits)
         if status in (420, 429):
             raise TooManyRequests(_retry_after_s(payload))
-        if status == 404 or (status in (401, 403) and not _is_bot_api(payload)):
+        if status == 404 or (400 <= status < 500 and not _is_bot_api(payload)):
             # The library takes a 404 for a refused token. Telegram answers 401 for one of the right form.
+            # What stands in between, a gateway or a hotel's sign-in page, judges no message and no token.
             raise NoBotApi(status)
         return status, payload
+
+    @staticmethod
+    def parse_json_payload(payload: bytes) -> dict[str, Any]:
+        """Without the library's word in the log: the whole body and a traceback, with each request."""
+        try:
+            answer = json.loads(payload.decode(errors="replace"))
+        except (ValueError, RecursionError):
+            answer = None
+        if not isinstance(answer, dict) or (answer.get("ok") is not False and "result" not in answer):
+            raise TelegramError("Invalid server response")
+        return answer
 
     async def _exchange(
         self, method: str, url: str, body: bytes | None, limits: aiohttp.ClientTimeout
@@ -116,7 +132,7 @@ class BotRequest(BaseRequest):
             async with self._session.request(
                 method, url, data=body, timeout=limits, allow_redirects=False
             ) as response:
-                return response.status, await response.read()
+                return response.status, await _body(response)
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
             raise NotSent(f"aiohttp.{type(error).__name__}") from None
         except TimeoutError as error:
@@ -137,8 +153,21 @@ class BotRequest(BaseRequest):
 
 def _client_timeout(timeouts: Timeouts, answer_s: float | None) -> aiohttp.ClientTimeout:
     return aiohttp.ClientTimeout(
-        total=None, connect=timeouts.pool_s, sock_connect=timeouts.connect_s, sock_read=answer_s
+        # An answer that comes in drips must end, too.
+        total=None if answer_s is None else timeouts.pool_s + answer_s,
+        connect=timeouts.pool_s,
+        sock_connect=timeouts.connect_s,
+        sock_read=answer_s,
     )
+
+
+async def _body(response: aiohttp.ClientResponse) -> bytes:
+    body = bytearray()
+    async for part in response.content.iter_any():
+        body += part
+        if len(body) > ANSWER_LIMIT_BYTES:
+            raise aiohttp.ClientPayloadError("the answer does not end")
+    return bytes(body)
 
 
 @cache
@@ -152,12 +181,13 @@ def _tls_context() -> ssl.SSLContext:
 def _is_bot_api(payload: bytes) -> bool:
     try:
         return "error_code" in json.loads(payload)
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, RecursionError):
         return False
 
 
 def _retry_after_s(payload: bytes) -> float:
     try:
-        return max(0.0, float(json.loads(payload)["parameters"]["retry_after"]))
-    except (ValueError, KeyError, TypeError):
+        asked_s = float(json.loads(payload)["parameters"]["retry_after"])
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
         return 1.0
+    return min(max(0.0, asked_s), ASKED_TO_WAIT_AT_MOST_S)
