@@ -493,3 +493,31 @@ def test_what_a_snapshot_that_was_cut_off_leaves_is_no_obstacle(house: LogHouse,
         metadata={**found.stat.metadata, "rebased": "1"},
     )
     house.require_equal(tmp_path / "again")
+
+
+def test_what_another_program_writes_beside_our_checkpoints_is_never_lost(
+    on_disk: LogHouse, tmp_path: Path
+) -> None:
+    """Fault 26: a foreign write at any moment, also between the last reading and a checkpoint of ours."""
+    on_disk.note("first")
+    ended = threading.Event()
+
+    def interfere() -> None:
+        with closing(
+            sqlite3.connect(on_disk.path("conversations"), timeout=20, isolation_level=None)
+        ) as other:
+            other.execute("PRAGMA wal_autocheckpoint=0")
+            while not ended.wait(0.002):
+                other.execute("INSERT INTO notes VALUES ('from outside')")
+
+    interfering = threading.Thread(target=interfere, daemon=True)
+    interfering.start()
+    try:
+        on_disk.write("CREATE TABLE filling (v BLOB)")
+        for _ in range(120):
+            on_disk.write("INSERT INTO filling VALUES (randomblob(200000))")
+    finally:
+        ended.set()
+        interfering.join(20)
+    on_disk.note("last")
+    on_disk.require_equal(tmp_path / "restored")

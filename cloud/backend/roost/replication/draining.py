@@ -182,7 +182,12 @@ class Draining:
         """
         source = self._sources[database]
         with self._lock:
-            if source.broken is None and frames >= 0 and not source.reader.has_frames(frames):
+            if source.broken is not None or frames < 0 or source.reader.has_frames(frames):
+                return
+            # Another program may have written between the last reading and the checkpoint.
+            if self._group is None and self._drain([source]) and source.reader.has_frames(frames):
+                source.reader.drained()
+            else:
                 self._break(source, "SQLite has committed what cannot be read from its log")
 
     def take(self) -> Mapping[str, Taken]:

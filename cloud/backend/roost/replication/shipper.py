@@ -233,12 +233,16 @@ class Shipper:
                 self._fenced(str(error))
                 break
             except RoostError as error:
+                if self._ended():
+                    break
                 self._failures += 1
                 self._say(error.message)
                 retry_at_s = self._clock.monotonic_s() + min(BACK_OFF_S[1], BACK_OFF_S[0] * 2**failed)
                 failed = min(failed + 1, 10)
             except Exception:
                 # The edge of the thread: shipping must go on, or people know why not - why this is caught.
+                if self._ended():
+                    break
                 log.exception("Shipping failed")
                 self._failures += 1
                 self._say("Shipping failed. See the log.")
@@ -333,6 +337,10 @@ class Shipper:
         with self._progress:
             self._progress.wait_for(lambda: reached() or self._over, timeout_s)
             return reached()
+
+    def _ended(self) -> bool:
+        """Asked anew: another thread may have ended the tenure meanwhile."""
+        return self._over
 
     def _look_behind(self, draining: Draining) -> None:
         self._behind = draining.waiting_bytes() > self._wal_limit_bytes
