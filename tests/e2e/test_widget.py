@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -15,6 +17,7 @@ from roost.services.widget_answers import PER_ADDRESS_A_MINUTE
 from tests.e2e.pages import visit
 from tests.e2e.world import QUESTION, World, world
 from tests.fakes.docs_site import Reply
+from tests.fakes.pictures import png
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -218,6 +221,86 @@ def test_markup_in_an_answer_stays_text(site: Site, browser: Browser) -> None:
             assert foreign == []
     finally:
         site.here.llm.say(ANSWER)
+
+
+def test_people_give_a_widget_a_logo_which_its_visitors_see(
+    site: Site, browser: Browser, tmp_path: Path
+) -> None:
+    widget = site.make("Branded")
+    roost = site.here.roost.base_url
+    # No picture of Roost's address is allowed, by name or by default.
+    policy = f"default-src 'none'; script-src {roost}; connect-src {roost}; img-src 'none'"
+    site.put("/branded", widget, policy=policy)
+    (tmp_path / "logo.png").write_bytes(png(300, 100, (200, 30, 30)))
+    (tmp_path / "drawing.svg").write_text("<svg xmlns='http://www.w3.org/2000/svg'/>")
+    (tmp_path / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n" + b"pixels")
+    (tmp_path / "large.png").write_bytes(b"\x89PNG\r\n\x1a\n" + b"x" * 600 * 1024)
+    with (
+        visit(browser, roost, "/widgets") as page,
+        visiting(browser, site) as (_, visitor),
+    ):
+        page.get_by_role("button", name="Change Branded").click()
+        dialog = page.get_by_role("dialog")
+        field = dialog.get_by_role("group", name="Logo")
+        chooser = field.locator("input[type=file]")
+        for name, sentence in (
+            ("drawing.svg", "drawing.svg is not a PNG, JPEG, GIF or WebP picture. Choose one that is."),
+            ("broken.png", "broken.png cannot be read as a picture."),
+            ("large.png", "The picture has 601 KiB; 512 are taken. Make it smaller."),
+        ):
+            chooser.set_input_files(tmp_path / name)
+            expect(field.get_by_role("alert")).to_contain_text(sentence)
+            expect(field.get_by_role("img")).to_have_count(0)
+        chooser.set_input_files(tmp_path / "logo.png")
+        expect(field.get_by_role("img", name="The logo as it is now")).to_be_visible()
+        expect(field.get_by_role("alert")).to_have_count(0)
+        dialog.get_by_role("button", name="Save").click()
+        expect(dialog).to_have_count(0)
+
+        visitor.goto(f"{site.origin}/branded")
+        visitor.get_by_role("button", name="Open the chat").click()
+        panel = visitor.get_by_role("dialog", name="Ask the docs")
+        logo = panel.locator("header canvas")
+        expect(logo).to_be_visible()
+        box = logo.bounding_box()
+        assert box is not None
+        assert (round(box["width"]), round(box["height"])) == (84, 28)
+        middle = "(made) => [...made.getContext('2d').getImageData(9, 9, 1, 1).data]"
+        assert logo.evaluate(middle) == [200, 30, 30, 255]
+
+        page.get_by_role("button", name="Change Branded").click()
+        stored = field.get_by_role("img", name="The logo as it is now")
+        expect(stored).to_be_visible()
+        assert stored.evaluate("(made) => made.decode().then(() => made.naturalWidth)") == 300
+        field.get_by_role("button", name="Remove the logo").click()
+        dialog.get_by_role("button", name="Save").click()
+        expect(dialog).to_have_count(0)
+        visitor.reload()
+        expect(panel.get_by_role("heading", name="Ask the docs")).to_be_visible()
+        expect(logo).to_have_count(0)
+
+
+def test_a_logo_is_dragged_into_the_form_of_a_new_widget(site: Site, browser: Browser) -> None:
+    with visit(browser, site.here.roost.base_url, "/widgets") as page:
+        page.get_by_role("button", name="Make a widget").first.click()
+        dialog = page.get_by_role("dialog")
+        dialog.get_by_label("Name", exact=True).fill("Dragged")
+        dialog.get_by_label("Sites").fill("https://shop.example.com")
+        picture = b64encode(png(40, 40, (10, 90, 200))).decode()
+        carried = page.evaluate_handle(
+            "(text) => { const carried = new DataTransfer();"
+            " const bytes = Uint8Array.from(atob(text), (each) => each.charCodeAt(0));"
+            " carried.items.add(new File([bytes], 'logo.png', {type: 'image/png'})); return carried; }",
+            picture,
+        )
+        field = dialog.get_by_role("group", name="Logo")
+        field.dispatch_event("drop", {"dataTransfer": carried})
+        expect(field.get_by_role("img", name="The logo as it is now")).to_be_visible()
+        dialog.get_by_role("button", name="Make the widget").click()
+        expect(dialog.get_by_text("Your widget is ready")).to_be_visible()
+        dialog.get_by_role("button", name="Done").click()
+        page.get_by_role("button", name="Change Dragged").click()
+        expect(field.get_by_role("img", name="The logo as it is now")).to_be_visible()
 
 
 def test_another_site_gets_nothing(site: Site, browser: Browser) -> None:

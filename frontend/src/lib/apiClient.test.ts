@@ -145,3 +145,11 @@ test('a server that stays away for minutes is told about in the end', async () =
   const { api } = client(...Array.from({ length: 200 }, standby));
   await expect(api.post('/api/bots', {})).rejects.toThrow('Standing by.');
 });
+
+test('a file is sent as it is, under its own type', async () => {
+  const { api, sent } = client(Response.json({}));
+  const file = new Blob(['pixels'], { type: 'image/png' });
+  await api.put('/api/widgets/1/logo', file);
+  expect(sent[0]?.init.body).toBe(file);
+  expect(new Headers(sent[0]?.init.headers).get('Content-Type')).toBe('image/png');
+});

@@ -56,7 +56,7 @@ const MOVING = new Set(['restoring', 'standby', 'handover']);
 const MOVING_PAUSE_MS = 1_000;
 const MOVING_TRIES = 120;
 
-/** Speaks JSON with the server. Every write carries an Idempotency-Key; 503 with Retry-After is tried again. */
+/** Speaks JSON with the server; a Blob is sent as it is. Every write carries an Idempotency-Key; 503 with Retry-After is tried again. */
 export class ApiClient {
   private readonly unauthorized = new Set<() => void>();
   private readonly moving = new Set<() => void>();
@@ -163,10 +163,12 @@ export class ApiClient {
         credentials: 'same-origin',
         headers: {
           Accept: 'application/json',
-          ...(body === undefined ? {} : { 'Content-Type': 'application/json' }),
+          ...(body === undefined
+            ? {}
+            : { 'Content-Type': body instanceof Blob ? body.type : 'application/json' }),
           ...headers,
         },
-        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+        ...(body === undefined ? {} : { body: body instanceof Blob ? body : JSON.stringify(body) }),
         signal: signal ? AbortSignal.any([signal, limit]) : limit,
       });
     } catch (error) {

@@ -1,6 +1,7 @@
 import { answerText, link, webAddress } from './answerText';
 import { drawings, element, icon } from './element';
-import { type Citation, type Draft, Refused, type Server, type WidgetLook } from './server';
+import { drawnLogo } from './logo';
+import { type Citation, type Draft, Refused, type Server, type ShownLook } from './server';
 import { styleOf } from './style';
 import type { Turn, Visit } from './visit';
 import { words } from './words';
@@ -18,10 +19,11 @@ export class Chat {
   private readonly sendButton: HTMLButtonElement;
   private readonly panel: HTMLElement;
   private readonly launcher: HTMLButtonElement;
+  private logoAsked = false;
   private writing: AbortController | null = null;
 
   constructor(
-    private readonly look: WidgetLook,
+    private readonly look: ShownLook,
     private readonly server: Server,
     private readonly visit: Visit,
   ) {
@@ -105,9 +107,23 @@ export class Chat {
     this.launcher.setAttribute('aria-label', open ? words.close : words.open(this.look.title));
     this.launcher.title = this.launcher.getAttribute('aria-label')!;
     this.visit.open = open;
+    if (open) void this.showLogo();
     this.visit.save();
     if (open) this.log.scrollTop = this.log.scrollHeight;
     if (focus) (open ? this.field : this.launcher).focus();
+  }
+
+  /** Once the panel is opened: most pages are left before that. Without it the title stands alone. */
+  private async showLogo(): Promise<void> {
+    const { logo } = this.look;
+    if (!logo || this.logoAsked) return;
+    this.logoAsked = true;
+    try {
+      this.panel.querySelector('header')!.prepend(await drawnLogo(await this.server.logo(logo)));
+    } catch (error) {
+      console.warn('Roost: the logo of the chat is not shown.', error);
+      this.logoAsked = false;
+    }
   }
 
   private startAnew(): void {

@@ -1,8 +1,8 @@
-import type { Citation, VisitorAnswer, WidgetLook } from '../lib/apiTypes';
+import type { Citation, ShownLook, VisitorAnswer, WidgetLook } from '../lib/apiTypes';
 import { EventParser } from '../lib/eventStream';
 import { words } from './words';
 
-export type { Citation, VisitorAnswer, WidgetLook };
+export type { Citation, ShownLook, VisitorAnswer, WidgetLook };
 
 /** Why the chat cannot go on, in a sentence for the visitor. `status` 0: no answer at all. */
 export class Refused extends Error {
@@ -27,8 +27,13 @@ export class Server {
   /** `base` is the address of the script, without its name. */
   constructor(readonly base: string) {}
 
-  async look(): Promise<WidgetLook> {
-    return (await (await this.send('look')).json()) as WidgetLook;
+  async look(): Promise<ShownLook> {
+    return (await (await this.send('look')).json()) as ShownLook;
+  }
+
+  /** Kept by the browser under its name: another picture has another one. */
+  async logo(name: string): Promise<Blob> {
+    return await (await this.send(`logo?name=${name}`, undefined, undefined, 'default')).blob();
   }
 
   /** Calls `onDraft` as the answer grows. Rejects with Refused, or an AbortError when `signal` aborts. */
@@ -66,12 +71,17 @@ export class Server {
     await this.send('feedback', body);
   }
 
-  private async send(what: string, body?: object, signal?: AbortSignal): Promise<Response> {
+  private async send(
+    what: string,
+    body?: object,
+    signal?: AbortSignal,
+    cache: RequestCache = 'no-store',
+  ): Promise<Response> {
     let response: Response;
     try {
       response = await fetch(`${this.base}/${what}`, {
         credentials: 'omit',
-        cache: 'no-store',
+        cache,
         referrerPolicy: 'no-referrer',
         ...(signal ? { signal } : {}),
         ...(body

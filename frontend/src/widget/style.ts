@@ -53,8 +53,9 @@ button{cursor:pointer}
 .launcher svg{width:26px;height:26px}
 .panel{position:absolute;bottom:68px;${side}:0;display:flex;flex-direction:column;width:min(400px,calc(100vw - 40px));height:min(620px,calc(100dvh - 108px));background:var(--paper);border:1px solid var(--line);border-radius:12px;box-shadow:0 12px 40px rgb(0 0 0/.28);overflow:hidden}
 .panel[hidden]{display:none}
-header{display:flex;align-items:center;gap:4px;padding:8px 8px 8px 16px;background:var(--accent);color:var(--on)}
+header{display:flex;align-items:center;gap:8px;padding:8px 8px 8px 16px;background:var(--accent);color:var(--on)}
 h2{flex:1;min-width:0;margin:0;font-size:16px;font-weight:600;line-height:1.25;overflow-wrap:anywhere}
+header .logo{flex:none;border-radius:4px}
 header button{display:grid;place-items:center;width:40px;height:40px;border:0;border-radius:8px;background:transparent}
 header button:hover{background:color-mix(in srgb,var(--on) 16%,transparent)}
 header button:focus-visible{outline-color:var(--on);outline-offset:-3px}

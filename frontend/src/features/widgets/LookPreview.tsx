@@ -4,7 +4,7 @@ import { inkOn } from '../../lib/colours';
 import { form as words } from './strings';
 
 /** The chat in small, in the colours it will have. */
-export function LookPreview({ look }: { look: WidgetLook }) {
+export function LookPreview({ look, logo }: { look: WidgetLook; logo: string | null }) {
   const dark =
     look.scheme === 'dark' || (look.scheme === 'auto' && document.documentElement.dataset.theme === 'dark');
   const paper = dark ? '#1d1d1a' : '#ffffff';
@@ -20,10 +20,11 @@ export function LookPreview({ look }: { look: WidgetLook }) {
         style={{ backgroundColor: paper, color: ink }}
       >
         <p
-          className="truncate px-3 py-2 font-semibold"
+          className="flex items-center gap-2 px-3 py-2 font-semibold"
           style={{ backgroundColor: look.accent, color: inkOn(look.accent) }}
         >
-          {look.title || '\u00a0'}
+          {logo ? <img src={logo} alt="" className="h-6 max-w-24 rounded-1 object-contain" /> : null}
+          <span className="truncate">{look.title || '\u00a0'}</span>
         </p>
         <p className="line-clamp-3 px-3 py-2">{look.greeting || words.previewQuestion}</p>
       </div>

@@ -7,10 +7,12 @@ import { Dialog } from '../../ui/Dialog';
 import { SelectField, TextArea, TextField } from '../../ui/Field';
 import { FailedState } from '../../ui/States';
 import { controls } from '../../ui/strings';
+import { LogoField } from './LogoField';
 import { LookPreview } from './LookPreview';
+import type { Picture } from './picture';
 import { usualLook, widgets, form as words } from './strings';
 
-const FIELDS = ['name', 'origins', 'bot_id', 'accent', 'look.title', 'look.starters'];
+const FIELDS = ['name', 'origins', 'bot_id', 'accent', 'look.title', 'look.starters', 'image'];
 const STARTERS_MOST = 3;
 
 /** What a widget is: for a new one, and to change one. */
@@ -24,7 +26,8 @@ export function WidgetForm({
   widget: Widget | null;
   busy: boolean;
   error: Error | null;
-  onSubmit: (widget: NewWidget) => void;
+  /** `logo` is null where it is taken away, undefined where it stays. */
+  onSubmit: (widget: NewWidget, logo: Picture | null | undefined) => void;
   onClose: () => void;
 }) {
   const formId = useId();
@@ -34,18 +37,23 @@ export function WidgetForm({
   const [botId, setBotId] = useState(widget?.bot_id ?? '');
   const [look, setLook] = useState<WidgetLook>(widget?.look ?? { ...usualLook, starters: [] });
   const [starters, setStarters] = useState(widget?.look.starters.join('\n') ?? '');
+  const [logo, setLogo] = useState<Picture | null>();
+  const shownLogo = logo === undefined ? (widget ? logoAddress(widget) : null) : (logo?.dataUrl ?? null);
   const other = formError(error, FIELDS);
   const change = (part: Partial<WidgetLook>) => setLook((before) => ({ ...before, ...part }));
 
   function submit(event: FormEvent) {
     event.preventDefault();
     if (busy) return;
-    onSubmit({
-      name: name.trim(),
-      origins: lines(origins),
-      bot_id: botId || null,
-      look: { ...look, starters: lines(starters).slice(0, STARTERS_MOST) },
-    });
+    onSubmit(
+      {
+        name: name.trim(),
+        origins: lines(origins),
+        bot_id: botId || null,
+        look: { ...look, starters: lines(starters).slice(0, STARTERS_MOST) },
+      },
+      logo,
+    );
   }
 
   const complete = name.trim() !== '' && lines(origins).length > 0 && look.title.trim() !== '';
@@ -109,6 +117,11 @@ export function WidgetForm({
             value={look.title}
             onChange={(event) => change({ title: event.target.value })}
           />
+          <LogoField
+            shown={shownLogo}
+            error={fieldError(error, 'image')}
+            onChange={(picture) => setLogo(picture === null && !widget?.logo ? undefined : picture)}
+          />
           <TextArea
             label={words.greeting}
             rows={2}
@@ -157,12 +170,16 @@ export function WidgetForm({
               </option>
             ))}
           </SelectField>
-          <LookPreview look={look} />
+          <LookPreview look={look} logo={shownLogo} />
         </fieldset>
         {other ? <FailedState error={new Error(other)} /> : null}
       </form>
     </Dialog>
   );
+}
+
+function logoAddress({ id, logo }: Widget): string | null {
+  return logo === null ? null : `/api/widgets/${id}/logo?name=${logo}`;
 }
 
 function lines(text: string): string[] {

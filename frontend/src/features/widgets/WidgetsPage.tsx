@@ -15,7 +15,7 @@ import { EmptyState, FailedState, LoadingState } from '../../ui/States';
 import { controls } from '../../ui/strings';
 import { ready, widgets as words } from './strings';
 import { WidgetForm } from './WidgetForm';
-import { useChangeWidget, useCreateWidget, useRevokeWidget } from './widgetsApi';
+import { useChangeWidget, useCreateWidget, useRevokeWidget, useSetLogo } from './widgetsApi';
 
 /** The chats on people's own sites: made, changed, revoked, and the line that puts one into a page. */
 export function WidgetsPage() {
@@ -132,13 +132,21 @@ function Snippet({ widget }: { widget: Widget }) {
 
 function NewWidgetDialog({ onClose }: { onClose: () => void }) {
   const create = useCreateWidget();
+  const setLogo = useSetLogo();
+  const logoMissing = setLogo.error ? new Error(ready.noLogo(setLogo.error.message)) : null;
   if (!create.data)
     return (
       <WidgetForm
         widget={null}
         busy={create.isPending}
         error={create.error}
-        onSubmit={(widget) => create.mutate(widget)}
+        onSubmit={(widget, logo) =>
+          create.mutate(widget, {
+            onSuccess: ({ id }) => {
+              if (logo) setLogo.mutate({ id, logo });
+            },
+          })
+        }
         onClose={onClose}
       />
     );
@@ -154,6 +162,12 @@ function NewWidgetDialog({ onClose }: { onClose: () => void }) {
       }
     >
       <div className="flex flex-col gap-4">
+        {logoMissing ? (
+          <FailedState
+            error={logoMissing}
+            onRetry={() => setLogo.variables && setLogo.mutate(setLogo.variables)}
+          />
+        ) : null}
         <p>{ready.paste}</p>
         <Snippet widget={create.data} />
         <div className="flex flex-col gap-1 text-sm text-ink-2">
@@ -169,12 +183,24 @@ function NewWidgetDialog({ onClose }: { onClose: () => void }) {
 
 function ChangeDialog({ widget, onClose }: { widget: Widget; onClose: () => void }) {
   const change = useChangeWidget();
+  const setLogo = useSetLogo();
+  const { id } = widget;
   return (
     <WidgetForm
       widget={widget}
-      busy={change.isPending}
-      error={change.error}
-      onSubmit={(to) => change.mutate({ id: widget.id, change: to }, { onSuccess: onClose })}
+      busy={change.isPending || setLogo.isPending}
+      error={change.error ?? setLogo.error}
+      onSubmit={(to, logo) =>
+        change.mutate(
+          { id, change: to },
+          {
+            onSuccess: () => {
+              if (logo === undefined) onClose();
+              else setLogo.mutate({ id, logo }, { onSuccess: onClose });
+            },
+          },
+        )
+      }
       onClose={onClose}
     />
   );

@@ -47,6 +47,12 @@ export const form = {
   starters: 'Questions to begin with',
   startersHint: 'Up to three, one a line.',
   accent: 'Colour',
+  logo: 'Logo',
+  logoShown: 'The logo as it is now',
+  logoChoose: 'Choose a picture',
+  logoOther: 'Choose another',
+  logoRemove: 'Remove the logo',
+  logoHint: 'Drag a picture here, or choose one: PNG, JPEG, GIF or WebP, 512 KiB at most.',
   scheme: 'Light or dark',
   schemes: { auto: 'As the visitor’s system has it', light: 'Light', dark: 'Dark' },
   position: 'Corner',
@@ -55,12 +61,22 @@ export const form = {
   previewQuestion: 'How do I begin?',
   make: 'Make the widget',
   save: 'Save',
-  saves: { create: 'New widget', change: 'Widget', revoke: 'Revoke a widget' },
+  saves: { create: 'New widget', change: 'Widget', logo: 'Logo of a widget', revoke: 'Revoke a widget' },
+};
+
+export const picture = {
+  none: (name: string) => `${name} is not a PNG, JPEG, GIF or WebP picture. Choose one that is.`,
+  tooLarge: (size_bytes: number) =>
+    `The picture has ${Math.ceil(size_bytes / 1024).toLocaleString('en')} KiB; 512 are taken. Make it smaller.`,
+  unreadable: (name: string) => `${name} cannot be read as a picture. Save it anew as PNG, and choose that.`,
+  tooWide: (side_px: number) =>
+    `The picture is ${side_px.toLocaleString('en')} pixels long; 4,096 are taken. Make it smaller.`,
 };
 
 export const ready = {
   title: 'Your widget is ready',
   paste: 'Paste this line before </body> of every page that is to have the chat.',
+  noLogo: (why: string) => `The widget is made, yet without its logo. ${why}`,
   done: 'Done',
 };
 

@@ -3,6 +3,7 @@ import { api } from '../../lib/apiClient';
 import type { NewWidget, Widget, WidgetChange } from '../../lib/apiTypes';
 import { queryKeys } from '../../lib/queryKeys';
 import { useWrite } from '../../lib/useWrite';
+import type { Picture } from './picture';
 import { form as words } from './strings';
 
 function useChanged() {
@@ -23,6 +24,19 @@ export function useChangeWidget() {
     label: words.saves.change,
     send: ({ id, change }: { id: string; change: WidgetChange }, idempotencyKey) =>
       api.patch<Widget>(`/api/widgets/${id}`, change, { idempotencyKey }),
+    onSaved: useChanged(),
+  });
+}
+
+/** Gives a widget its logo; `logo` null takes it away. */
+export function useSetLogo() {
+  return useWrite({
+    label: words.saves.logo,
+    send: async ({ id, logo }: { id: string; logo: Picture | null }, idempotencyKey) => {
+      const path = `/api/widgets/${id}/logo`;
+      if (logo) await api.put<Widget>(path, logo.file, { idempotencyKey });
+      else await api.delete(path, { idempotencyKey });
+    },
     onSaved: useChanged(),
   });
 }
