@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 
 from roost.clock import SystemClock
-from roost.errors import BucketMissing, ObjectMissing, PreconditionFailed
+from roost.errors import BucketMissing, BucketUnreachable, ObjectMissing, PreconditionFailed
 from roost.replication.directory_store import DirectoryStore
 from roost.replication.gcs import GcsStore
 from roost.replication.object_store import ABSENT, ObjectStore
-from tests.fakes.fake_gcs import FakeGcs
+from tests.fakes.fake_gcs import FakeGcs, Fault
 
 
 @pytest.fixture(params=["folder", "gcs"])
@@ -168,3 +168,17 @@ def test_a_list_is_in_order_by_prefix_offset_and_page(store: ObjectStore) -> Non
     assert [item.name for item in rest.items] == names()[4:]
     assert rest.next_page_token is None
     assert first.items[0] == store.stat("conversations.db")
+
+
+@pytest.mark.parametrize("fault", [Fault(corrupt=True), Fault(truncate=True)], ids=["corrupt", "truncated"])
+# The client library forgets to close a connection that broke in the middle of a download.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_an_object_that_arrives_damaged_is_not_believed(fault: Fault) -> None:
+    with FakeGcs("roost") as gcs, closing(GcsStore("roost", None, gcs.url)) as store:
+        store.put("v1/epochs/00000001.json", b'{"epoch": 1, "prev_last_seq": 7}')
+        gcs.fail("get", fault)
+        try:
+            content = store.get("v1/epochs/00000001.json")
+        except BucketUnreachable:
+            content = store.get("v1/epochs/00000001.json")
+        assert content == b'{"epoch": 1, "prev_last_seq": 7}'

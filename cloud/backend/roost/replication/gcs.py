@@ -69,7 +69,8 @@ class GcsStore:
 
             try:
                 content: bytes = self._blob(name, generation).download_as_bytes(
-                    start=start,
+                    # With a range, even one that has all, the library does not verify the checksum.
+                    start=start or None,
                     end=None if end is None else end - 1,
                     raw_download=True,
                     timeout=TIMEOUT_S,
