@@ -1,0 +1,1 @@
+"""A randomised soak of replication, fencing and handover: `scripts/soak`."""
