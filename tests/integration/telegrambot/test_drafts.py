@@ -68,11 +68,12 @@ def test_where_the_server_knows_no_drafts_it_is_asked_once(house: BotHouse, tele
     assert len(state["edits"]) >= 2
 
 
+@pytest.mark.parametrize("fault", ["429", "5xx", "reset"])
 def test_a_draft_that_telegram_holds_back_does_not_hold_back_the_answer(
-    house: BotHouse, telegram: FakeTelegram
+    house: BotHouse, telegram: FakeTelegram, fault: str
 ) -> None:
     telegram.control("drafts", known=True)
-    telegram.fault("429", "sendmessagedraft", retry_after=600)
+    telegram.fault(fault, "sendmessagedraft", retry_after=600)
     telegram.text(TOKEN, CHAT, "write!")
     wait_until(lambda: house.inbox_statuses() == {"done": 1})
     state = telegram.state(TOKEN)

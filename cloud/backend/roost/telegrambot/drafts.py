@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from telegram.error import TelegramError, TimedOut
+from telegram.error import BadRequest, TelegramError
 
 from roost.telegrambot.client import TelegramClient
 from roost.telegrambot.place import Place
-from roost.telegrambot.request import TooManyRequests
+from roost.telegrambot.request import NoBotApi, TooManyRequests
 
 EVERY_S = 0.7
 ANSWERED_WITHIN_S = 3.0
@@ -53,10 +53,10 @@ class Drafts:
             )
         except TooManyRequests as error:
             self._free_at_s = self._monotonic_s() + error.retry_after_s
-        except TimedOut:
-            # The finished answer must not wait behind many of these.
-            self._free_at_s = self._monotonic_s() + SHOWN_AGAIN_AFTER_S
-        except TelegramError:
+        except (BadRequest, NoBotApi):
             self._known = False
             return False
+        except TelegramError:
+            # The finished answer must not wait behind many that time out.
+            self._free_at_s = self._monotonic_s() + SHOWN_AGAIN_AFTER_S
         return True
