@@ -40,6 +40,7 @@ T = TypeVar("T")
 
 INTERACTION_LASTS = timedelta(minutes=15)
 BATCH_LIMIT = 100
+WAITING_AT_MOST = 2_000
 DEFERRAL_ARRIVES_S = 0.5
 DEFER_AGAIN_AFTER_S = (0.0, 0.3, 0.6)
 
@@ -82,6 +83,7 @@ class Arrivals:
         self.ready = asyncio.Event()
         self._own_id = 0
         self._waiting: asyncio.Queue[tuple[ChannelMark, Incoming | None]] = asyncio.Queue()
+        self._drained = asyncio.Event()
         self._seen: dict[int, ChannelMark] = {}
         """What may be stored: everything before it is in the inbox."""
         self._seen_since_ready: dict[int, ChannelMark] = {}
@@ -96,6 +98,13 @@ class Arrivals:
     def start(self) -> None:
         if self._working is None:
             self._working = self._queues.spawn(self._store_for_ever())
+
+    async def room(self) -> None:
+        """Returns once little enough waits, for storage or for an answer, for more to be read."""
+        while self._waiting.qsize() >= WAITING_AT_MOST:
+            self._drained.clear()
+            await self._drained.wait()
+        await self._queues.room()
 
     def on_ready(self, user_id: int, guild_ids: frozenset[int]) -> None:
         """A new session: what was said since the last one is missing."""
@@ -174,13 +183,24 @@ class Arrivals:
             while len(batch) < BATCH_LIMIT and not self._waiting.empty():
                 batch.append(self._waiting.get_nowait())
             updates = [incoming.to_update() for _, incoming in batch if incoming is not None]
-            seen = self._seen if self._caught_up else self._seen_since_ready
-            for mark, _ in batch:
-                seen[mark.channel_id] = mark
+            seen = {mark.channel_id: mark for mark, _ in batch}
+            caught_up = self._caught_up
+            if caught_up:
+                self._seen |= seen
             if updates:
                 marks, self._seen = list(self._seen.values()), {}
                 receive = partial(self._gateway_inbox.receive, self._bot_id, updates, marks)
                 self._put(await self._storing.until_stored(receive))
+            if not caught_up:
+                # Only now: the histories may have been read meanwhile, after which these marks are stored.
+                self._note_seen(seen)
+            self._drained.set()
+
+    def _note_seen(self, seen: dict[int, ChannelMark]) -> None:
+        if self._caught_up:
+            self._seen |= seen
+        else:
+            self._seen_since_ready |= seen
 
     async def _take_command(self, incoming: Incoming, token: str) -> None:
         """Tells the person within three seconds that an answer is coming; stores the question meanwhile."""

@@ -84,9 +84,7 @@ class DiscordConnection:
             chance,
             credentials.bot.desired_since,
         )
-        self._sessions = Sessions(
-            self._bot_id, address, pacing, self._arrivals, self._queues, posts, clock, chance
-        )
+        self._sessions = Sessions(self._bot_id, address, pacing, self._arrivals, posts, clock, chance)
         self._by_gateway = GatewayInteractions(posts, self._bot_id)
         self._interactions: DiscordInteractions | None = None
         if credentials.bot.transport == Transport.WEBHOOK:

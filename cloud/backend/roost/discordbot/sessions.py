@@ -14,7 +14,6 @@ from roost.discordbot.gateway import Gateway, IdentifyPacing
 from roost.discordbot.posts import Posts
 from roost.domain.bots import BotCredentials
 from roost.errors import RemoteError, RemoteRejected, RemoteUnreachable
-from roost.services.chat_queues import ChatQueues
 
 log = logging.getLogger("roost.discordbot")
 
@@ -44,7 +43,6 @@ class Sessions:
         address: DiscordAddress,
         pacing: IdentifyPacing,
         arrivals: Arrivals,
-        queues: ChatQueues,
         posts: Posts,
         clock: Clock,
         chance: Callable[[], float],
@@ -53,7 +51,6 @@ class Sessions:
         self._address = address
         self._pacing = pacing
         self._arrivals = arrivals
-        self._queues = queues
         self._posts = posts
         self._clock = clock
         self._chance = chance
@@ -123,7 +120,7 @@ class Sessions:
             client,
             self._address.gateway_url,
             self._pacing,
-            self._queues.room,
+            self._arrivals.room,
             self._clock.monotonic_s,
             self._chance,
         ).run()
