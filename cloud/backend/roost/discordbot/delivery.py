@@ -128,10 +128,14 @@ class Delivery:
             self._note("debug", f"A half shown answer stays: {error.message}")
 
     async def finish(self, timeout_s: float) -> None:
-        """Lets the sends that are on their way arrive, for so long."""
-        if self._in_flight:
-            _, unfinished = await asyncio.wait(self._in_flight, timeout=timeout_s)
-            for sending in unfinished:
+        """Lets the sends that are on their way arrive, for so long; after that none goes on."""
+        in_flight = set(self._in_flight)
+        if not in_flight:
+            return
+        try:
+            await asyncio.wait(in_flight, timeout=timeout_s)
+        finally:
+            for sending in in_flight:
                 sending.cancel()
 
     def nonce(self, update_id: int, part: int) -> str:

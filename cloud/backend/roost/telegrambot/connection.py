@@ -42,8 +42,10 @@ from roost.telegrambot.updates import (
 )
 from roost.telegrambot.webhook import TelegramWebhook, WebhookPace
 
+LAST_DELIVERIES_S = 0.4
+LAST_ANSWERS_S = 0.3
 LAST_SENDS_S = 1.0
-LAST_DELIVERIES_S = 0.5
+"""Together less than a connection is given to close."""
 ROOM_WITHIN_S = 1.0
 
 
@@ -161,9 +163,11 @@ class TelegramConnection:
         if self._bringing:
             # What is being stored must be there before the next connection takes up what is not done.
             await asyncio.wait(self._bringing, timeout=LAST_DELIVERIES_S)
-        await self._queues.close(0.5)
-        await self._delivery.finish(LAST_SENDS_S)
-        await self._client.disconnect()
+        try:
+            await self._queues.close(LAST_ANSWERS_S)
+            await self._delivery.finish(LAST_SENDS_S)
+        finally:
+            await self._client.disconnect()
 
     async def _fetch(self, wait_s: float) -> list[dict[str, Any]]:
         try:
