@@ -13,9 +13,15 @@ from playwright.sync_api import Browser, Page, expect
 from tests.e2e.pages import ask, visit
 from tests.e2e.world import QUESTION, TOKEN, World, world
 from tests.fakes.docs_site import Reply
+from tests.fakes.pictures import png
 
 pytestmark = pytest.mark.timeout(180)
 
+CHAT_PAGE = (
+    "<!doctype html><html lang='en'><head><title>Aviary</title>"
+    "<meta name='viewport' content='width=device-width'></head>"
+    "<body><main><h1>Aviary</h1></main>{line}</body></html>"
+)
 AXE = Path(__file__).resolve().parents[2] / "frontend" / "node_modules" / "axe-core" / "axe.min.js"
 SIZES = ((1280, 800), (390, 844), (320, 640))
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
@@ -47,6 +53,16 @@ def here(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
             client.post("/api/keys", json={"name": "nightly report"})
             source = client.get("/api/sources").json()["items"][0]
             client.post(f"/api/sources/{source['id']}/crawl")
+            site = running.site.url.replace("127.0.0.1", "localhost")
+            new = {"name": "Aviary", "origins": [site, "https://docs.example.com"]}
+            widget = client.post("/api/widgets", json=new).json()
+            logo = client.put(
+                f"/api/widgets/{widget['id']}/logo",
+                content=png(300, 100, (200, 30, 30)),
+                headers={"Content-Type": "image/png"},
+            )
+            assert logo.status_code == 200, logo.text
+            running.site.pages["/chat"] = Reply(CHAT_PAGE.format(line=widget["snippet"]).encode())
         yield running
 
 
@@ -140,6 +156,36 @@ def failed_pages(page: Page) -> None:
     expect(page.get_by_role("dialog")).to_contain_text("/broken")
 
 
+def insights(page: Page) -> None:
+    page.goto("/insights")
+    expect(page.get_by_role("list", name="Not in the docs")).to_contain_text("Luxembourg")
+
+
+def widgets(page: Page) -> None:
+    page.goto("/widgets")
+    expect(page.get_by_role("button", name="Change Aviary")).to_be_visible()
+
+
+def changing_a_widget(page: Page) -> None:
+    widgets(page)
+    page.get_by_role("button", name="Change Aviary").click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog.get_by_role("img", name="The logo as it is now")).to_be_visible()
+    drawing = {"name": "drawing.svg", "mimeType": "image/svg+xml", "buffer": b"<svg/>"}
+    dialog.locator("input[type=file]").set_input_files([drawing])
+    expect(dialog.get_by_role("alert")).to_contain_text("drawing.svg is not")
+
+
+def making_a_widget(page: Page) -> None:
+    widgets(page)
+    page.get_by_role("button", name="Make a widget").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("Name", exact=True).fill("Another")
+    dialog.get_by_label("Sites").fill("not a site")
+    dialog.get_by_role("button", name="Make the widget").click()
+    expect(dialog.get_by_label("Sites")).to_have_attribute("aria-invalid", "true")
+
+
 def status(page: Page) -> None:
     page.goto("/status")
     expect(page.get_by_text("Luxembourg")).to_be_visible()
@@ -193,6 +239,10 @@ PAGES = (
     knowledge,
     adding_a_source,
     failed_pages,
+    insights,
+    widgets,
+    changing_a_widget,
+    making_a_widget,
     status,
     settings,
     new_key,
@@ -228,3 +278,34 @@ def test_the_sign_in_page_is_accessible(here: World, browser: Browser, axe: str,
         for width, height in SIZES:
             page.set_viewport_size({"width": width, "height": height})
             assert not violations(page)
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_the_chat_on_another_site_is_accessible(here: World, browser: Browser, axe: str, theme: Any) -> None:
+    found: list[str] = []
+    context = browser.new_context(color_scheme=theme)
+    try:
+        page = context.new_page()
+        page.goto(here.site.url.replace("127.0.0.1", "localhost") + "/chat")
+        page.evaluate(axe)
+
+        def look(what: str) -> None:
+            for width, height in SIZES:
+                page.set_viewport_size({"width": width, "height": height})
+                found.extend(f"{what} at {width} px: {line}" for line in violations(page))
+
+        button = page.get_by_role("button", name="Open the chat")
+        expect(button).to_be_visible()
+        look("closed")
+        button.click()
+        panel = page.get_by_role("dialog", name="Ask the docs")
+        expect(panel.locator("header canvas")).to_be_visible()
+        look("open")
+        panel.get_by_role("textbox", name="Your question").fill(QUESTION)
+        page.keyboard.press("Enter")
+        panel.get_by_role("button", name="This did not help").click()
+        expect(panel.get_by_role("textbox", name="What was wrong?")).to_be_visible()
+        look("answered")
+    finally:
+        context.close()
+    assert not found, "\n".join(found)
