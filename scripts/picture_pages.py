@@ -5,6 +5,7 @@ They show a real server beside the tests' stand-ins for Telegram, a model and do
 
 from __future__ import annotations
 
+import re
 import sys
 import tempfile
 import threading
@@ -16,11 +17,13 @@ from typing import Any, Literal
 import httpx
 from playwright.sync_api import Page, expect, sync_playwright
 
+from roost.clock import SystemClock, SystemIds
 from scripts.prepare import find_browser
 from tests.e2e.conftest import FLAGS
 from tests.e2e.pages import visit
 from tests.e2e.world import World, wait_for, world
 from tests.fakes.docs_site import DocsSite, Reply, docs_site, html
+from tests.fakes.pictures import png
 
 WIDE = {"width": 1280, "height": 900}
 PHONE = {"width": 390, "height": 844}
@@ -146,6 +149,13 @@ def picture_everything(page: Page, pictures: Pictures, threads: dict[str, str]) 
     page.keyboard.press("Escape")
     page.get_by_role("button", name="Add a source").click()
     pictures.take("knowledge-add")
+    show("/insights", text("Norway"), "insights", whole=True)
+    show("/widgets", text("Aviary guide"), "widgets", whole=True)
+    page.get_by_role("button", name="Change Aviary guide").click()
+    expect(page.get_by_role("img", name="The logo as it is now")).to_be_visible()
+    pictures.take("widgets-change")
+    page.get_by_role("dialog").get_by_label("Preview").scroll_into_view_if_needed()
+    pictures.take("widgets-change-look")
     show("/status", text("Questions your docs"), "status", whole=True)
     show("/settings", text("nightly report"), "settings", whole=True)
     page.goto("/")
@@ -174,6 +184,58 @@ def ask_questions(here: World, client: httpx.Client) -> dict[str, str]:
     return threads
 
 
+def make_widget(here: World, client: httpx.Client) -> None:
+    """One with a logo on a page of the documentation site, where visitors have asked already."""
+    origin = site_of(here)
+    new = {"name": "Aviary guide", "origins": [origin, "https://docs.example.com"]}
+    made = client.post("/api/widgets", json=new).raise_for_status().json()
+    look = {**made["look"], "starters": ["How many birds does a perch hold?", "When do I feed the birds?"]}
+    client.patch(f"/api/widgets/{made['id']}", json={"look": look}).raise_for_status()
+    client.put(
+        f"/api/widgets/{made['id']}/logo",
+        content=png(96, 96, (232, 178, 58)),
+        headers={"Content-Type": "image/png"},
+    ).raise_for_status()
+    public = f"/widget/v1/{made['key']}"
+    ids = SystemIds(SystemClock())
+    for question, reason in (
+        ("How many birds does a perch hold?", None),
+        ("How many birds does a perch hold", None),
+        ("When do I feed the birds?", "Which hours on Sundays?"),
+        ("Do you sell cages?", None),
+    ):
+        visit_id = ids.new()
+        body = {"id": ids.new(), "conversation_id": visit_id, "question": question}
+        told = client.post(f"{public}/ask", json=body, headers={"Origin": origin}).raise_for_status().text
+        if reason is not None:
+            answer_id = re.findall(r'"id":"([^"]+)"', told)[-1]
+            thumb = {"conversation_id": visit_id, "answer_id": answer_id, "thumb": "down", "reason": reason}
+            client.post(f"{public}/feedback", json=thumb, headers={"Origin": origin}).raise_for_status()
+    here.site.pages["/guide"] = Reply(
+        "<!doctype html><html lang='en'><head><title>Aviary</title>"
+        "<meta name='viewport' content='width=device-width'><meta name='color-scheme' content='light dark'>"
+        "</head><body><main><h1>Aviary guide</h1><p>How to keep birds.</p></main>"
+        f"{made['snippet']}</body></html>".encode()
+    )
+
+
+def site_of(here: World) -> str:
+    """By its name: the page's own address is another site to a browser."""
+    return here.site.url.replace("127.0.0.1", "localhost")
+
+
+def picture_chat(page: Page, pictures: Pictures, address: str) -> None:
+    page.goto(address)
+    page.get_by_role("button", name="Open the chat").click()
+    panel = page.get_by_role("dialog", name="Ask the docs")
+    expect(panel.locator("header canvas")).to_be_visible()
+    pictures.take("chat")
+    panel.get_by_role("button", name="How many birds does a perch hold?").click()
+    expect(panel.get_by_role("button", name="This helped")).to_be_visible()
+    panel.get_by_role("button", name="This did not help").click()
+    pictures.take("chat-answered")
+
+
 def main(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     browser_path = find_browser()
@@ -182,7 +244,8 @@ def main(folder: Path) -> None:
     with ExitStack() as stack:
         data_dir = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         big = stack.enter_context(docs_site())
-        here = stack.enter_context(world(data_dir, also_allowed=[big.allowed]))
+        bucket = {"BUCKET_DIR": str(Path(stack.enter_context(tempfile.TemporaryDirectory())) / "bucket")}
+        here = stack.enter_context(world(data_dir, bucket, also_allowed=[big.allowed]))
         here.llm.say(WRITTEN)
         here.roost.start()
         with here.roost.client() as client:
@@ -190,6 +253,7 @@ def main(folder: Path) -> None:
             make_bots(here, client)
             client.post("/api/keys", json={"name": "nightly report"}).raise_for_status()
             threads = ask_questions(here, client)
+            make_widget(here, client)
         playwright = stack.enter_context(sync_playwright())
         browser = playwright.chromium.launch(executable_path=browser_path, args=list(FLAGS))
         stack.callback(browser.close)
@@ -207,6 +271,13 @@ def main(folder: Path) -> None:
                 with visit(browser, here.roost.base_url, refusals=True, **options) as page:
                     pictures = Pictures(page, folder, f"{theme}-{size['width']}")
                     picture_everything(page, pictures, threads)
+                context = browser.new_context(**options)
+                picture_chat(
+                    context.new_page(),
+                    Pictures(context.pages[0], folder, f"{theme}-{size['width']}"),
+                    f"{site_of(here)}/guide",
+                )
+                context.close()
 
 
 if __name__ == "__main__":
