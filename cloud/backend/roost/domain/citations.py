@@ -1,8 +1,7 @@
 """Citations: numbered sources of an answer, and the text of a model made safe and numbered while it streams.
 
 The text that comes out holds only markers that map to a source, numbered by first use, one number an address,
-and
-no link and no image: pages are reached through the citations, which come from the index.
+and no link and no image: pages are reached through the citations, which come from the index.
 """
 
 from __future__ import annotations

@@ -1,10 +1,9 @@
 """A blocking HTTP transport that looks up from its socket ten times a second.
 
 A read that only ends when bytes come, or after a timeout of its own, can be stopped by nobody: not by the
-person,
-not by the process's end, and an endpoint that sends a byte now and then holds it for ever. Here each read
-waits in
-short slices and asks the request's patience in between. Imported only when an answer is written.
+person, not by the process's end, and an endpoint that sends a byte now and then holds it for ever. Here each
+read waits in short slices and asks the request's patience in between. Imported only when an answer is
+written.
 """
 
 from __future__ import annotations

@@ -111,8 +111,7 @@ class BotRegistry:
         """Asks the platform who the token belongs to, and registers that bot.
 
         Raises InvalidInput for a token the platform refuses, Conflict (bot_exists) when the bot is
-        registered,
-        Unavailable when the platform cannot be asked: then nothing is stored.
+        registered, Unavailable when the platform cannot be asked: then nothing is stored.
         """
         _require_builder(person)
         self._replay(once)

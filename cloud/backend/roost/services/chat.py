@@ -213,8 +213,7 @@ class Chat:
         alone.
 
         Raises NotFound, InvalidInput, LimitReached, and Unavailable when Roost restarts meanwhile: the same
-        request
-        (`once`) then gets the answer of the same question.
+        request (`once`) then gets the answer of the same question.
         """
         question = check_text(question, field="question")
         if once is not None:

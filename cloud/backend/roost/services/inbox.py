@@ -1,8 +1,7 @@
 """What people sent to bots, and what they get for it: stored first, acknowledged and sent after.
 
 An answer, its replies and its conversation are one transaction, so that a kill at any moment leaves a
-question
-either to be answered again or to be sent, never lost.
+question either to be answered again or to be sent, never lost.
 """
 
 from __future__ import annotations

@@ -26,7 +26,7 @@ from roost.domain.prompting import NOT_IN_DOCS, conversation, system_message
 from roost.domain.quoting import quoted_answer
 from roost.domain.rewriting import is_same
 from roost.domain.topics import is_small_talk
-from roost.errors import LimitReached, RemoteError, RemoteUnreachable, RoostError
+from roost.errors import LimitReached, RemoteError, RemoteUnreachable
 from roost.services.ports import AnswerWriter, Endpoint, PromptMessage, Retriever, WritingEnded
 from roost.services.query_rewriting import QueryRewriting
 from roost.services.spending import Reservation, Spending
@@ -103,7 +103,7 @@ class QuestionAnswering:
             place, limit = self._reserved(question)
         try:
             found = self._search(question, previous, endpoint if place else None, place, stopped)
-        except RoostError:
+        except BaseException:  # given back and raised on - whatever it was
             self._give_back(place)
             raise
         if not found.ready or found.confidence is Confidence.REFUSE or not found.passages:

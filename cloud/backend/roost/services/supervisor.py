@@ -1,8 +1,7 @@
 """Keeps every wanted bot on its platform: what people want apart from what is observed.
 
 Each bot has a task of its own in the one loop; a failure of one touches no other. A bot whose token is
-refused
-stops until the token changes; everything else is tried again for ever, with a back-off.
+refused stops until the token changes; everything else is tried again for ever, with a back-off.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """One door for writes: a SQLite file with one writer thread, group commit, and read-only readers.
 
 Connection-per-thread writers starve each other, for SQLite's busy handler is unfair; grouped behind one
-thread,
-many small writes share one commit. A caller is answered only after COMMIT.
+thread, many small writes share one commit. A caller is answered only after COMMIT.
 """
 
 from __future__ import annotations
@@ -134,8 +133,7 @@ class Database:
         """Runs `run` inside the writer's transaction and returns its result once that is committed.
 
         An error of `run` undoes its own changes alone. Raises Unavailable when closed, overloaded, or when
-        the disk is full: then
-        nothing of it is stored.
+        the disk is full: then nothing of it is stored.
         """
         if threading.current_thread() is self._writer:
             raise RuntimeError("a write must not wait for another write on the writer's own thread")

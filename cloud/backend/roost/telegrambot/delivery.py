@@ -94,8 +94,7 @@ class Delivery:
         """Sends every part that is not sent, in order, for as long as it takes.
 
         Ends early when the chat does not want it (recorded), and when the token is refused (left to be sent
-        at
-        the next start).
+        at the next start).
         """
         update_id = entry.update.update_id
         unsent = [reply for reply in replies if not reply.sent]

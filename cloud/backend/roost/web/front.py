@@ -1,10 +1,8 @@
 """What answers first: the page's files and the probes always, and, while the application is still being
-built, the rest
-honestly with "starting".
+built, the rest honestly with "starting".
 
-Importing and building the application takes a good second of CPU; the page can be open, and say what is
-going on, long
-before that. Nothing here needs a framework.
+Importing and building the application takes a good second of CPU; the page can be open, and say what is going
+on, long before that. Nothing here needs a framework.
 """
 
 from __future__ import annotations

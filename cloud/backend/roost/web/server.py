@@ -1,9 +1,8 @@
 """gunicorn, arranged so that a shutdown cannot cut off the last flush.
 
 gunicorn's drain and its kill share one timeout, so work begun in `worker_exit` can be killed with exit code
-0. The worker's
-SIGTERM handler is chained instead: the shutdown starts at once, in a thread of its own, and `worker_exit`
-only waits for it.
+0. The worker's SIGTERM handler is chained instead: the shutdown starts at once, in a thread of its own, and
+`worker_exit` only waits for it.
 """
 
 from __future__ import annotations
