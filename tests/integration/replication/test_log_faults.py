@@ -495,6 +495,23 @@ def test_what_a_snapshot_that_was_cut_off_leaves_is_no_obstacle(house: LogHouse,
     house.require_equal(tmp_path / "again")
 
 
+def test_a_checkpoint_by_another_program_before_the_first_reading_is_noticed(
+    gcs: FakeGcs, tmp_path: Path
+) -> None:
+    """Fault 26, in the first moments of an epoch: the log has begun anew before anybody has followed it."""
+    with closing(GcsStore("roost", None, gcs.url)) as store:
+        house = LogHouse(tmp_path / "data", store, interval_s=60)
+        house.begin()
+        house.flush()
+        house.note("gone from the log")
+        with closing(sqlite3.connect(house.path("conversations"), isolation_level=None)) as other:
+            other.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+        house.note("in the log")
+        house.require_equal(tmp_path / "restored")
+        assert house.running.standing().rebases_total == 1
+        assert house.end() is not None
+
+
 def test_what_another_program_writes_beside_our_checkpoints_is_never_lost(
     on_disk: LogHouse, tmp_path: Path
 ) -> None:

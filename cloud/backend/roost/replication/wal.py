@@ -41,6 +41,10 @@ class Generation:
     salts: tuple[int, int]
     big_endian: bool
     checksum: Checksum
+    begun_anew: bool
+    """Whether the connection that began it had itself begun one before. False proves nothing: another
+    connection may have.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +95,7 @@ class WalReader:
         self._descriptor: int | None = None
         self._position: WalPosition | None = None
         self._drained: WalPosition | None = None
+        self._from_the_beginning = True
 
     def scan(self, pages: int) -> Changes | Break | Unsettled | None:
         """What is committed beyond the position; None when there is nothing new. `pages` is the database's
@@ -102,6 +107,8 @@ class WalReader:
             return None
         position = self._position
         if position is None:
+            if self._from_the_beginning and generation.begun_anew:
+                return Break("another program moved the log into the file before it was first read")
             position = self._start_of(generation)
         elif generation != position.generation:
             if not self._follows(generation, position):
@@ -144,6 +151,7 @@ class WalReader:
     def restart(self) -> None:
         """Forgets the position: the next scan begins with whatever the file has."""
         self._position = self._drained = None
+        self._from_the_beginning = False
 
     def waiting_bytes(self) -> int:
         """At most what lies beyond the position: a part of the file may be left from earlier."""
@@ -226,13 +234,13 @@ class WalReader:
         header = self._read(0, HEADER_BYTES)
         if len(header) < HEADER_BYTES:
             return None
-        magic, _, page_size, _, salt1, salt2, sum1, sum2 = struct.unpack(">8I", header)
+        magic, _, page_size, checkpoints, salt1, salt2, sum1, sum2 = struct.unpack(">8I", header)
         if magic & ~1 != MAGIC or page_size < 512 or page_size > 65536 or page_size & (page_size - 1):
             return None
         big_endian = bool(magic & 1)
         if _header_checksum(header[:24], big_endian=big_endian) != (sum1, sum2):
             return None
-        return Generation(page_size, (salt1, salt2), big_endian, (sum1, sum2))
+        return Generation(page_size, (salt1, salt2), big_endian, (sum1, sum2), checkpoints > 0)
 
     def _start_of(self, generation: Generation) -> WalPosition:
         return WalPosition(generation, 0, generation.checksum, b"")
