@@ -83,6 +83,18 @@ def test_a_token_that_was_reset_stops_the_bot_at_its_next_send_or_start(
     wait_until(lambda: discord.answers(TOKEN, ANNA) == ["Answer to: hello?"])
 
 
+def test_a_page_that_is_not_discords_says_nothing_about_the_token(
+    house: DiscordHouse, discord: FakeDiscord, bot_id: str
+) -> None:
+    discord.fault("5xx", "me", code=401)
+    discord.fault("5xx", "sendMessage", code=401)
+    house.registry.restart(OWNER, bot_id)
+    wait_until(lambda: called(discord, "me") >= 4)
+    house.wait_for_status(bot_id, Status.RUNNING)
+    still_answers(discord)
+    assert house.status(bot_id) is Status.RUNNING
+
+
 @pytest.mark.parametrize("code", [1000, 1001, 4000, 4001, 4008])
 def test_an_ordinary_close_is_resumed_with_what_was_missed(
     house: DiscordHouse, discord: FakeDiscord, bot_id: str, code: int

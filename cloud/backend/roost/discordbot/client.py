@@ -212,6 +212,8 @@ def translate(error: Exception, application_id: str = "") -> RemoteError:
     match error:
         case RemoteError():
             return error
+        case discord.LoginFailure(__cause__=discord.HTTPException() as refusal):
+            return _answered(refusal)
         case discord.LoginFailure():
             return _token_refused()
         case discord.PrivilegedIntentsRequired():
@@ -277,7 +279,10 @@ def _answered(error: discord.HTTPException) -> RemoteError:
     if error.code in _EXPIRED:
         return InteractionExpired(f"The interaction can no longer be answered: {words}.")
     if error.status == 401:
-        return _token_refused()
+        if error.response.headers.get("Content-Type", "").startswith("application/json"):
+            return _token_refused()
+        # A gateway's or a proxy's page in between says nothing about the token.
+        return RemoteUnreachable("What answers in Discord's place is not Discord (401). Trying again.")
     if error.status == 429:
         # Without the header that names Discord's own proxy it is the address that is banned, for all bots.
         asked_s = error.response.headers.get("Retry-After", "")
