@@ -103,15 +103,13 @@ def test_context_stops_at_an_idle_gap_in_the_middle(database: Database) -> None:
     assert [turn.text for turn in turns] == ["New?", "Press start. [1]"]
 
 
-def test_stats_and_counts_are_of_one_bot_and_chat(database: Database) -> None:
+def test_stats_are_of_one_bot_and_chat(database: Database) -> None:
     database.write(lambda db: chat.record_exchange(db, exchange(1, NOON)))
     database.write(lambda db: chat.record_exchange(db, exchange(2, NOON, chat_key="43")))
     with database.read() as db:
         stats = chat.chat_stats(db, "bot-1", "42")
         assert (stats.questions, stats.refused, stats.first_at) == (1, 0, NOON)
         assert chat.chat_stats(db, "bot-2", "42").questions == 0
-        assert chat.count_questions_since(db, NOON) == {"bot-1": 2}
-        assert chat.count_questions_since(db, NOON + timedelta(seconds=1)) == {}
 
 
 @pytest.mark.parametrize(

@@ -82,14 +82,6 @@ class Tenure:
     def trouble(self) -> str | None:
         return self._shipper.standing().trouble or self._renewal.trouble or self._copies.trouble
 
-    @property
-    def emptied(self) -> bool:
-        return False
-
-    @property
-    def over(self) -> bool:
-        return self._closed
-
     def log_standing(self) -> LogStanding:
         standing = self._shipper.standing()
         return LogStanding(

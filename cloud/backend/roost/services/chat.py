@@ -143,11 +143,6 @@ class Chat:
         items = tuple(found[:limit])
         return Page(items, str(items[-1].seq) if len(found) > limit else None)
 
-    def get_message(self, person: Person, message_id: str) -> Message:
-        """Raises NotFound."""
-        with self._database.read() as db:
-            return stored.own_message(db, person.id, message_id)
-
     def post_message(
         self, person: Person, thread_id: str, message_id: str, text: str, once: Once | None = None
     ) -> Posted:

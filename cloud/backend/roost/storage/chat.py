@@ -134,18 +134,6 @@ def chat_stats(db: Connection, bot_id: str, chat_key: str) -> ChatStats:
     return ChatStats(row.questions, row.refused, parse_timestamp(row.first_at) if row.first_at else None)
 
 
-def count_questions_since(db: Connection, since: datetime) -> dict[str, int]:
-    """Questions a bot was asked since then, by bot id; bots that were asked nothing are absent."""
-    rows = db.execute(
-        text(
-            "SELECT t.bot_id, count(*) AS questions FROM messages m JOIN threads t ON t.id = m.thread_id"
-            " WHERE m.created_at >= :since AND m.role = 'user' AND t.bot_id IS NOT NULL GROUP BY t.bot_id"
-        ),
-        {"since": timestamp(since)},
-    )
-    return {row.bot_id: row.questions for row in rows}
-
-
 def forget_bot_chats(db: Connection, bot_id: str) -> None:
     """Deletes the platform's chats of a bot with all their messages; people's own threads about it stay."""
     db.execute(
@@ -362,14 +350,6 @@ def turns_before(db: Connection, thread_id: str, seq: int, limit: int = CONTEXT_
         {"id": thread_id, "seq": seq, "limit": limit},
     )
     return tuple(Turn(row.role, row.text) for row in reversed(rows.all()))
-
-
-def count_messages(db: Connection, thread_id: str) -> int:
-    return int(
-        db.execute(
-            text("SELECT count(*) FROM messages WHERE thread_id = :id"), {"id": thread_id}
-        ).scalar_one()
-    )
 
 
 def set_feedback(db: Connection, message_id: str, thumb: str, reason: str | None, at: datetime) -> None:
