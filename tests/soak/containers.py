@@ -19,6 +19,7 @@ from tests.soak.ledger import Ledger
 from tests.soak.writer import RESTART
 
 ROOT = Path(__file__).resolve().parents[2]
+SECRET_KEY = "a key of more than thirty-two characters"
 
 
 class Container:
@@ -67,7 +68,7 @@ class Container:
             "PYTHONPATH": f"{ROOT / 'cloud' / 'backend'}:{ROOT}",
             "DATA_DIR": str(self.folder),
             "K_REVISION": self.revision,
-            "SECRET_KEY": "a key of more than thirty-two characters",
+            "SECRET_KEY": SECRET_KEY,
             **self._environ,
         }
         with log:

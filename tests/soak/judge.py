@@ -14,7 +14,7 @@ from roost.replication.layout import DATABASES
 from roost.replication.log_restore import LogRestore, RestoredLog
 from roost.replication.object_store import ObjectStore
 from tests.soak.ledger import Ledger
-from tests.soak.operations import Model, Operation, integrity_of, names_in, tables_in
+from tests.soak.operations import Model, Operation, integrity_of, names_in, tables_in, threads_in
 
 ATTEMPTS = 8
 LAST_WITH_FAULTS = 3
@@ -125,6 +125,18 @@ class Judge:
             )
             aside_total += len(epochs.keys() - here - lost)
         return aside_total
+
+    def expect_threads(self, made: set[str]) -> None:
+        """What a whole Roost has acknowledged before it ended in order."""
+        folder = self._folder / "threads"
+        try:
+            restored = self._restore(folder, None)
+        except RoostError as error:
+            self.mismatches.append(f"threads: cannot be restored: {error.message}")
+            return
+        found = set() if restored is None else threads_in(restored.files["conversations"])
+        self._expect(made <= found, f"{len(made - found)} threads are missing")
+        shutil.rmtree(folder)
 
     def compare_plain(self, database: str, content: bytes) -> None:
         """A copy for people is a whole database, and some moment of the log's."""

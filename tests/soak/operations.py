@@ -115,6 +115,11 @@ def _rows_of(db: sqlite3.Connection, table: str) -> dict[int, Row]:
     return {int(row[0]): (row[1], _digest(row[2]), *row[3:]) for row in rows}
 
 
+def threads_in(path: Path) -> set[str]:
+    with closing(sqlite3.connect(f"file:{path}?mode=ro&immutable=1", uri=True)) as db:
+        return {str(row[0]) for row in db.execute("SELECT id FROM threads")}
+
+
 def integrity_of(path: Path) -> str:
     with closing(sqlite3.connect(f"file:{path}?mode=ro&immutable=1", uri=True)) as db:
         return str(db.execute("PRAGMA integrity_check").fetchone()[0])

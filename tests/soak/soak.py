@@ -21,8 +21,9 @@ from roost.replication.layout import DATABASES, LEASE, LOG, SNAPSHOTS, plain_cop
 from roost.replication.lease import parse_lease
 from roost.replication.object_store import ObjectStore
 from roost.replication.segment import Kind, unpack
+from tests.e2e.roost_process import RoostProcess
 from tests.fakes.fake_gcs import FakeGcs, Fault, Operation
-from tests.soak.containers import Container
+from tests.soak.containers import SECRET_KEY, Container
 from tests.soak.judge import Judge
 from tests.soak.ledger import Ledger
 from tests.soak.writer import RESTART
@@ -60,12 +61,15 @@ class Round:
         self._store = store
         self._ledger = Ledger(folder / "ledger.jsonl")
         self._judge = Judge(store, self._ledger, folder, self._quiet)
-        settings = {
+        self._folder = folder
+        self._settings = {
             **environ,
             "LEASE_TTL_S": str(TTL_S),
             "SHIP_INTERVAL_S": self._chance.choice(("0.2", "1")),
         }
-        self._containers = [Container(folder / name, settings, self._ledger, seed) for name in CONTAINERS]
+        self._containers = [
+            Container(folder / name, self._settings, self._ledger, seed) for name in CONTAINERS
+        ]
         self._revision = 0
         self._resume_at_s: dict[str, float] = {}
         self._until_replaced: set[str] = set()
@@ -289,6 +293,8 @@ class Round:
                 self._judge.mismatches.append(f"{each.name} does not stop")
         self._note_ends()
         self._judge.compare()
+        self._serve()
+        self._judge.compare()
         for _ in range(3):
             self._compare_past()
         for database in DATABASES:
@@ -297,6 +303,25 @@ class Round:
             except ObjectMissing:
                 continue
         self._judge.mismatches.extend(self._ledger.overlapping_epochs())
+
+    def _serve(self) -> None:
+        """A whole Roost, on an empty disk, goes on with what the writers have left."""
+        environ = {**self._settings, "SECRET_KEY": SECRET_KEY, "K_REVISION": "served"}
+        made: set[str] = set()
+        with RoostProcess(self._folder / "served", environ) as roost:
+            roost.start(SETTLES_WITHIN_S)
+            with roost.client() as client:
+                for _ in range(5):
+                    reply = client.post("/api/threads", json={})
+                    if reply.status_code == 201:
+                        made.add(str(reply.json()["id"]))
+            code = roost.terminate(STOPS_WITHIN_S)
+        if code != 0 or len(made) != 5:
+            self._judge.mismatches.append(
+                f"a whole Roost made {len(made)} threads of 5 and ended with {code}"
+            )
+        self._judge.expect_threads(made)
+        self.counted["takeovers by a whole Roost"] += 1
 
     def _add_conflicts(self, container: Container) -> None:
         self.counted["conflict files"] += len(list(container.folder.glob("*.conflict-*Z")))
