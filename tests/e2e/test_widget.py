@@ -129,8 +129,13 @@ def test_a_visitor_is_answered_under_a_strict_policy_without_a_cookie(site: Site
         assert box is not None
         assert box["width"] == 400
         panel.get_by_role("button", name="This did not help").click()
+        pressed = panel.get_by_role("button", name="This did not help")
+        assert pressed.evaluate("(made) => getComputedStyle(made).backgroundColor") == "rgb(243, 242, 239)"
         panel.get_by_role("textbox", name="What was wrong?").fill("Which birds?")
-        panel.get_by_role("button", name="Send").click()
+        send = panel.get_by_role("button", name="Send")
+        # One line: its word is not broken into letters.
+        assert send.evaluate("(made) => made.offsetHeight < 40 && made.offsetWidth > 40")
+        send.click()
         expect(panel.get_by_text("Thank you.")).to_be_visible()
 
         # On the next page of the tab the conversation is there still; in no other place of the browser.

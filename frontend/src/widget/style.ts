@@ -89,9 +89,9 @@ a{color:var(--link);text-underline-offset:2px}
 .bad{color:var(--bad)}
 .row{display:flex;flex-wrap:wrap;align-items:center;gap:8px}
 .thumbs{margin-top:4px}
-.thumbs button{display:grid;place-items:center;width:36px;height:36px;border:0;border-radius:8px;background:transparent;color:var(--ink2)}
-.thumbs button:hover{background:var(--sunken)}
-.thumbs [aria-pressed=true]{color:var(--link);background:var(--sunken)}
+.thumbs>.row button{display:grid;place-items:center;width:36px;height:36px;border:0;border-radius:8px;background:transparent;color:var(--ink2)}
+.thumbs>.row button:hover{background:var(--sunken)}
+.thumbs>.row [aria-pressed=true]{color:var(--link);background:var(--sunken)}
 .thumbs svg{width:17px;height:17px}
 .reason{display:flex;flex-direction:column;gap:8px;margin-top:8px;font-size:14px}
 textarea{width:100%;padding:8px 12px;border:1px solid var(--edge);border-radius:8px;background:var(--paper);resize:none;field-sizing:content;max-height:140px}
@@ -105,7 +105,7 @@ footer{padding:0 16px 8px;font-size:12px;color:var(--ink2)}
 @keyframes beat{50%{opacity:.25}}
 @media (prefers-reduced-motion:reduce){.dot{animation:none}}
 @media (max-width:480px){.panel{position:fixed;inset:0;width:auto;height:auto;border:0;border-radius:0}.log,textarea{font-size:16px}}
-@media (pointer:coarse){.thumbs button,header button,.ask button{width:44px;height:44px}.starters button,.plain{min-height:44px}}
+@media (pointer:coarse){.thumbs>.row button,header button,.ask button{width:44px;height:44px}.starters button,.plain{min-height:44px}}
 @media (forced-colors:active){.launcher,.ask button{border:1px solid}}
 `;
 }

@@ -171,7 +171,7 @@ function Totals({ insights: { totals: found } }: { insights: Insights }) {
   const share = found.asked === 0 ? 0 : Math.round((found.answered / found.asked) * 100);
   const facts: [string, string, string][] = [
     [totals.asked, count(found.asked), ''],
-    [totals.answered, `${share} %`, count(found.answered)],
+    [totals.answered, `${share} %`, totals.of(count(found.answered), count(found.asked))],
     [totals.unanswered, count(found.unanswered), ''],
     [totals.thumbs, totals.upDown(count(found.thumbs_up), count(found.thumbs_down)), ''],
   ];

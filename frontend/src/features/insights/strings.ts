@@ -25,6 +25,7 @@ export const totals = {
   answered: 'Answered from the docs',
   unanswered: 'Not in the docs',
   thumbs: 'Thumbs up and down',
+  of: (part: string, whole: string) => `${part} of ${whole}`,
   upDown: (up: string, down: string) => `${up} up, ${down} down`,
 };
 

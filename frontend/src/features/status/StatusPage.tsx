@@ -114,7 +114,11 @@ function BotStates({ status: { bots } }: { status: InstallationStatus }) {
   );
 }
 
-function DataFacts({ status: { database, replication, sqlite_version } }: { status: InstallationStatus }) {
+function DataFacts({
+  status: { database, replication, sqlite_version, state },
+}: {
+  status: InstallationStatus;
+}) {
   const {
     bucket,
     last_backup_at,
@@ -154,9 +158,9 @@ function DataFacts({ status: { database, replication, sqlite_version } }: { stat
     if (lag_s !== null) facts.push([data.lag, duration(lag_s)]);
     if (bytes_unshipped !== null) facts.push([data.unshipped, data.bytes(count(bytes_unshipped))]);
     if (last_shipped_at !== null) facts.push([data.lastShipped, dateTime(last_shipped_at)]);
-    if (holder !== null) facts.push([data.holder, holder]);
+    if (holder !== null) facts.push([data.holder, state === 'ready' ? data.thisServer : holder]);
     if (epoch !== null && seq !== null) facts.push([data.position, `${epoch}, ${count(seq)}`]);
-    if (cost_per_month_usd !== null) facts.push([data.cost, dollars(cost_per_month_usd)]);
+    facts.push([data.cost, cost_per_month_usd === null ? data.costSoon : dollars(cost_per_month_usd)]);
   }
   return (
     <dl className="grid grid-cols-[auto_minmax(0,1fr)] gap-x-4 gap-y-1">

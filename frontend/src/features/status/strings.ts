@@ -85,8 +85,10 @@ export const data = {
   bytes: (count: string) => `${count} bytes`,
   lastShipped: 'Last shipped',
   holder: 'Lease held by',
+  thisServer: 'This server',
   position: 'Epoch, sequence',
   cost: 'Storage cost a month',
+  costSoon: 'Known ten minutes after a start',
 };
 
 export const unanswered = {

@@ -65,6 +65,7 @@ export function LogoField({
         {shown ? (
           <Button
             look="quiet"
+            aria-label={words.logoRemoveName}
             onClick={() => {
               setRefusal(null);
               onChange(null);
