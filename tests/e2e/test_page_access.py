@@ -171,8 +171,9 @@ def changing_a_widget(page: Page) -> None:
     page.get_by_role("button", name="Change Aviary").click()
     dialog = page.get_by_role("dialog")
     expect(dialog.get_by_role("img", name="The logo as it is now")).to_be_visible()
-    drawing = {"name": "drawing.svg", "mimeType": "image/svg+xml", "buffer": b"<svg/>"}
-    dialog.locator("input[type=file]").set_input_files([drawing])
+    dialog.locator("input[type=file]").set_input_files(
+        {"name": "drawing.svg", "mimeType": "image/svg+xml", "buffer": b"<svg/>"}
+    )
     expect(dialog.get_by_role("alert")).to_contain_text("drawing.svg is not")
 
 
