@@ -120,9 +120,12 @@ class RoostProcess:
 
     def terminate(self, within_s: float = 15.0) -> int:
         """SIGTERM; the exit code."""
-        process = self._running()
-        process.send_signal(signal.SIGTERM)
-        exit_code = process.wait(within_s)
+        self._running().send_signal(signal.SIGTERM)
+        return self.wait_ended(within_s)
+
+    def wait_ended(self, within_s: float) -> int:
+        """The exit code of a server that was told to end."""
+        exit_code = self._running().wait(within_s)
         self._collector.join(10)
         return exit_code
 

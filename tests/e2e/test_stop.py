@@ -63,3 +63,29 @@ def test_a_second_sigterm_changes_nothing(roost: RoostProcess) -> None:
         os.kill(roost.pid, signal.SIGTERM)
         assert roost.terminate(within_s=BEFORE_THE_KILL_S) == 0
     assert roost.printed.count("Stopped in") == 1
+
+
+def workers(roost: RoostProcess) -> list[str]:
+    return Path(f"/proc/{roost.pid}/task/{roost.pid}/children").read_text("ascii").split()
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="tells children as Linux alone does")
+def test_no_signal_begins_a_second_worker(roost: RoostProcess) -> None:
+    """Two in one data folder would both poll one token: each proves to the other that it is dead."""
+    (worker,) = workers(roost)
+    for each in (signal.SIGTTIN, signal.SIGUSR2, signal.SIGWINCH, signal.SIGTTOU):
+        os.kill(roost.pid, each)
+        os.kill(int(worker), each)
+    # Handled in order, and the last of them by an end: whatever the others had begun is in the log.
+    assert roost.terminate(within_s=BEFORE_THE_KILL_S) == 0
+    assert roost.printed.count("Booting worker") == 1
+    assert roost.printed.count("Stopped in") == 1
+
+
+def test_a_terminal_that_closes_stops_it_as_a_stop_does(roost: RoostProcess) -> None:
+    (worker,) = workers(roost)
+    os.kill(int(worker), signal.SIGHUP)
+    os.kill(roost.pid, signal.SIGHUP)
+    assert roost.wait_ended(within_s=BEFORE_THE_KILL_S) == 0
+    assert roost.printed.count("Booting worker") == 1
+    assert roost.printed.count("Stopped in") == 1

@@ -83,6 +83,7 @@ class Server(BaseApplication):
         self._announce = announce
         self._process: Process | None = None
         self._told_to_stop = False
+        self._outlives_terminal = False
         super().__init__()
 
     def run(self) -> None:
@@ -99,6 +100,8 @@ class Server(BaseApplication):
                     "Stop what uses it, or set PORT to another one.",
                     field="PORT",
                 ) from error
+        # As under nohup.
+        self._outlives_terminal = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
         super().run()
 
     def load_config(self) -> None:
@@ -136,6 +139,9 @@ class Server(BaseApplication):
             server.signal(signal.SIGTERM, frame)
 
         signal.signal(signal.SIGINT, interrupt)
+        # gunicorn begins a new worker beside the old one, or one more, at these.
+        signal.signal(signal.SIGHUP, signal.SIG_IGN if self._outlives_terminal else interrupt)
+        _ignore(signal.SIGTTIN, signal.SIGTTOU, signal.SIGUSR2, signal.SIGWINCH)
 
     def _post_worker_init(self, worker: Worker) -> None:
         process = self._process
@@ -155,6 +161,8 @@ class Server(BaseApplication):
         process.start()
         signal.signal(signal.SIGTERM, stop)
         signal.signal(signal.SIGINT, stop)
+        # A terminal that closes tells every process: the server passes it on as SIGTERM.
+        _ignore(signal.SIGHUP, signal.SIGTTIN, signal.SIGTTOU, signal.SIGUSR2, signal.SIGWINCH)
 
     def _worker_exit(self, server: Arbiter, worker: Worker) -> None:
         process = self._process
@@ -173,6 +181,11 @@ class Server(BaseApplication):
             logging.shutdown()
             sys.stdout.flush()
             os._exit(0)
+
+
+def _ignore(*signals: signal.Signals) -> None:
+    for each in signals:
+        signal.signal(each, signal.SIG_IGN)
 
 
 def _die_with_parent(server: Arbiter, worker: Worker) -> None:
