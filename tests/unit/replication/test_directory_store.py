@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from roost.clock import SystemClock
+from roost.errors import BucketUnreachable
 from roost.replication.directory_store import DirectoryStore
 
 BACKEND = Path(__file__).parents[3] / "cloud" / "backend"
@@ -83,3 +84,28 @@ def test_everything_in_the_folder_is_for_its_owner_alone(tmp_path: Path) -> None
     assert tmp_path / "v1" / "log" / "1" / "0001.seg" in found
     for path in found:
         assert path.stat().st_mode & 0o077 == 0, path
+
+
+def test_listing_holds_nobody_up(tmp_path: Path) -> None:
+    """The lease is renewed meanwhile: with many objects, reading the folders takes seconds."""
+    (tmp_path / "v1").mkdir()
+    for number in range(30):
+        (tmp_path / "v1" / f"{number:02}").write_bytes(b"x")
+    store = DirectoryStore(tmp_path, SystemClock())
+    listed = [item.name for item in store.list("v1/").items]
+    assert listed == [f"v1/{number:02}" for number in range(30)]
+    page = store.list("v1/", start_offset="v1/05", limit=7)
+    assert [item.name for item in page.items] == listed[5:12]
+    page = store.list("v1/", start_offset="v1/05", limit=100, page_token=page.next_page_token)
+    assert [item.name for item in page.items] == listed[12:]
+    assert page.next_page_token is None
+
+
+def test_what_cannot_be_read_is_not_empty(tmp_path: Path) -> None:
+    """A name that is too long stands for any failure of the disk: root may read whatever has no rights."""
+    store = DirectoryStore(tmp_path, SystemClock())
+    assert store.list("nothing/here/").items == []
+    store.put("file", b"x")
+    assert store.list("file/").items == []
+    with pytest.raises(BucketUnreachable):
+        store.list("x" * 300 + "/")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import hashlib
+import heapq
 import json
 import os
 import time
@@ -133,15 +134,19 @@ class DirectoryStore:
         page_token: str | None = None,
         limit: int = 1000,
     ) -> ListPage:
-        with self._locked():
-            names = sorted(
+        # The lock is not held while folders are read: with many objects that takes longer than others wait.
+        with self._translated():
+            self._require_folder()
+            names = heapq.nsmallest(
+                limit + 1,
                 (
                     name
                     for name in self._names(prefix)
                     if name >= start_offset and (page_token is None or name > page_token)
                 ),
-                key=lambda name: name.encode(),
+                key=str.encode,
             )
+        with self._locked():
             page = [_stat(name, entry) for name in names[:limit] if (entry := self._find(name)) is not None]
         return ListPage(page, names[limit - 1] if len(names) > limit else None)
 
@@ -164,12 +169,12 @@ class DirectoryStore:
         return self._path.joinpath(*parts)
 
     def _names(self, prefix: str) -> Iterator[str]:
-        folder = self._path / prefix.rpartition("/")[0]
-        for root, folders, files in os.walk(folder):
+        within = prefix.rpartition("/")[0]
+        for root, folders, files in os.walk(self._path / within, onerror=_raise_unless_missing):
             folders[:] = [each for each in folders if not each.startswith(".")]
+            below = "" if root == str(self._path) else root[len(str(self._path)) + 1 :] + "/"
             for each in files:
-                name = str((Path(root) / each).relative_to(self._path))
-                if not each.startswith(".") and name.startswith(prefix):
+                if not each.startswith(".") and (name := below + each).startswith(prefix):
                     yield name
 
     def _stage(self, content: bytes | BinaryIO) -> tuple[Path, str]:
@@ -332,6 +337,12 @@ class DirectoryStore:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             return BucketUnreachable(f"The disk of {self.place} is full. Free some space.", code="disk_full")
         return BucketUnreachable(f"{self.place} cannot be used: {error.strerror or error}.")
+
+
+def _raise_unless_missing(error: OSError) -> None:
+    """What cannot be read is not empty."""
+    if not isinstance(error, FileNotFoundError | NotADirectoryError):
+        raise error
 
 
 def _stat(name: str, entry: _Entry) -> ObjectStat:
