@@ -32,12 +32,13 @@ from roost.replication.lease import (
     take,
 )
 from roost.replication.log_reader import Log
-from roost.replication.object_store import ObjectStore
+from roost.replication.object_store import ABSENT, ObjectStore
+from roost.replication.renewal import Renewal
 from roost.replication.sealing import seal
 from roost.replication.segment import Kind
 from roost.replication.want import Requests, ask
 from tests.fakes.fake_gcs import FakeGcs, Fault
-from tests.fakes.log_house import LogHouse, contents
+from tests.fakes.log_house import LogHouse, contents, wait_until
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
 TTL_S = 30.0
@@ -225,6 +226,29 @@ def test_a_lost_lease_is_written_anew_while_the_epoch_stands(store: ObjectStore)
     store.delete(LEASE)
     with pytest.raises(LeaseLost):
         lease.renew(lambda: False)
+
+
+def test_a_renewal_under_way_does_not_take_a_released_lease_back(store: ObjectStore) -> None:
+    lease = require(held_by(store, HandClock(), "a"))
+    lease.release(3)
+    with pytest.raises(LeaseLost):
+        lease.renew(lambda: True)
+    found = look(store).document
+    assert found is not None
+    assert found.released
+
+
+def test_a_lost_lease_is_not_for_whoever_a_later_epoch_has_replaced(store: ObjectStore) -> None:
+    """Faults 13 and 23 together: a process is resumed, and the lease that would have told it is gone."""
+    begin_epoch(store, document_of(1))
+    zombie = HeldLease(store, SystemClock(), LeaseDocument(1, "n", holder("a"), 1.5, AT), 1, 0.0)
+    renewal = Renewal(store, zombie, Requests(store, holder("a")), SystemClock())
+    renewal.begin()
+    begin_epoch(store, replace(document_of(2, "another"), prev_epoch=1))
+    renewal.start()
+    wait_until(lambda: renewal.lost is not None, "the zombie is told")
+    assert not zombie.valid()
+    assert look(store).generation == ABSENT
 
 
 def test_lost_answers_neither_lose_the_lease_nor_make_it_last_longer(cloud: GcsStore, gcs: FakeGcs) -> None:

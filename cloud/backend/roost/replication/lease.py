@@ -182,6 +182,7 @@ class HeldLease:
         self._renewed_at_s = renewed_at_s
         self._changing = threading.Lock()
         self._over = False
+        self._released = False
 
     @property
     def epoch(self) -> int:
@@ -212,15 +213,18 @@ class HeldLease:
     def renew(self, epoch_stands: Callable[[], bool]) -> None:
         """`epoch_stands` is asked when the lease is gone or garbage: whether this epoch's document is there.
 
-        Raises LeaseLost, and what the store raises: then nothing is known, and it may be tried again.
+        Raises LeaseLost, also after `release`, which a renewal under way must not undo; and what the store
+        raises: then nothing is known, and it may be tried again.
         """
         with self._changing:
+            if self._released:
+                raise LeaseLost(f"The lease of {self._store.place} was given up.")
             self._write(self._document, epoch_stands)
 
     def release(self, final_seq: int | None) -> None:
         """Lets the next one take it without waiting. Raises as `renew`."""
         with self._changing:
-            self._over = True
+            self._over = self._released = True
             self._write(replace(self._document, released=True, final_seq=final_seq), lambda: False)
 
     def end(self) -> None:

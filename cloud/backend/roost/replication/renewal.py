@@ -7,7 +7,7 @@ import threading
 
 from roost.clock import Clock
 from roost.errors import ObjectMissing, RemoteError, RoostError
-from roost.replication.layout import epoch_document
+from roost.replication.layout import EPOCHS, epoch_document
 from roost.replication.lease import HeldLease, LeaseLost
 from roost.replication.object_store import ObjectStore
 from roost.replication.want import Requests
@@ -88,7 +88,9 @@ class Renewal:
             self._store.stat(epoch_document(self._lease.epoch))
         except ObjectMissing:
             return False
-        return True
+        # Of a later epoch, whose holder may have lost the same lease, this one must take nothing.
+        later = self._store.list(EPOCHS, start_offset=epoch_document(self._lease.epoch + 1), limit=1)
+        return not later.items
 
     def _hear(self) -> None:
         try:
