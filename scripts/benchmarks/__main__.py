@@ -16,6 +16,7 @@ NAMES = (
     "kill",
     "bucket",
     "replication",
+    "litestream",
     "handover",
     "crawl",
     "index",

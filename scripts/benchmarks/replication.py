@@ -37,7 +37,7 @@ NAME = "conversations"
 
 
 def run() -> str:
-    with tempfile.TemporaryDirectory() as folder, _server() as url:
+    with tempfile.TemporaryDirectory() as folder, server() as url:
         root = Path(folder)
         figures = [figure for size_mb in SIZES_MB for figure in _loads(root / f"size{size_mb}", url, size_mb)]
         figures += _latencies(root / "latency", url)
@@ -130,7 +130,7 @@ class _Shipped:
 
 
 def _loads(folder: Path, url: str, size_mb: int) -> Iterator[Figure]:
-    _empty(url)
+    emptied(url)
     made = _Shipped(folder, url)
     made.fill(size_mb)
     made.ship(1)
@@ -164,7 +164,7 @@ def _shippers_cpu_s() -> float:
 def _latencies(folder: Path, url: str) -> Iterator[Figure]:
     folder.mkdir()
     for synchronous, target_ms in (("NORMAL", 20), ("FULL", 50)):
-        _empty(url)
+        emptied(url)
         made = _Shipped(folder / synchronous, url, synchronous)  # type: ignore[arg-type]
         made.fill(10)
         made.database.open()
@@ -201,7 +201,7 @@ def _crowd(write: Callable[[int], None]) -> list[float]:
 
 
 def _restores(folder: Path, url: str) -> Iterator[Figure]:
-    _empty(url)
+    emptied(url)
     made = _Shipped(folder, url)
     made.fill(100)
     made.ship(1)
@@ -242,7 +242,7 @@ def _text(number: int) -> str:
 
 
 @contextmanager
-def _server() -> Iterator[str]:
+def server() -> Iterator[str]:
     """In a process of its own, so that its CPU is not counted."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -259,7 +259,7 @@ def _server() -> Iterator[str]:
         server.wait(10)
 
 
-def _empty(url: str) -> None:
+def emptied(url: str) -> None:
     with closing(GcsStore("roost", None, url)) as store:
         while items := store.list().items:
             for item in items:
