@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,7 +14,7 @@ import pytest
 
 from roost.domain.images import name_of
 from tests.e2e.fleet import Fleet, fleet, state
-from tests.e2e.roost_process import RoostProcess
+from tests.e2e.roost_process import BACKEND, RoostProcess
 from tests.e2e.world import wait_for
 from tests.fakes.fake_gcs import FakeGcs
 from tests.fakes.pictures import png
@@ -105,6 +107,32 @@ def test_while_the_bucket_cannot_be_reached_nothing_is_named(bucket: Bucket) -> 
         wait_for(lambda: put(client, widget, OTHER).status_code == 200, "it is kept now", within_s=40)
     assert bucket.here.store.get(f"images/{name_of(OTHER)}") == OTHER
     assert shown(roost, widget).content == OTHER
+
+
+def test_going_back_in_time_into_a_new_bucket_brings_the_logo_along(bucket: Bucket, tmp_path: Path) -> None:
+    roost = bucket.here.container("one")
+    roost.start()
+    with roost.client() as client:
+        widget = make_widget(client)
+        assert put(client, widget, LOGO).status_code == 200
+    assert roost.terminate() == 0
+    bucket.here.store.put("images/notes.txt", b"mine")
+    told = subprocess.run(
+        [sys.executable, "-m", "roost", "backup", "restore", "--to", str(tmp_path / "then")],
+        cwd=BACKEND,
+        env=dict(roost.environ),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert told.returncode == 0, told.stderr
+    assert "images/notes.txt" in told.stdout + told.stderr
+    assert [path.name for path in (tmp_path / "then" / "images").iterdir()] == [name_of(LOGO)]
+    new = {"GCS_BUCKET_NAME": "", "BUCKET_DIR": str(tmp_path / "new")}
+    later = bucket.here.container("then", **new).start(40)
+    assert shown(later, widget).content == LOGO
+    wait_for((tmp_path / "new" / "images").exists, "the new bucket has it too", within_s=40)
 
 
 def test_a_logo_from_before_there_was_a_bucket_is_brought_there(bucket: Bucket) -> None:

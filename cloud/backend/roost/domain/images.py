@@ -30,9 +30,14 @@ def name_of(content: bytes) -> str:
 
 def media_type(name: str) -> str:
     """Of a name made by `name_of`. Raises InvalidInput for another."""
-    if _NAME.fullmatch(name) is None:
+    if not is_picture(name):
         raise InvalidInput("That is not the name of a picture.", field="image")
     return _MEDIA_TYPES[name.rpartition(".")[2]]
+
+
+def is_picture(name: str) -> bool:
+    """Whether `name_of` makes such names."""
+    return _NAME.fullmatch(name) is not None
 
 
 def is_named_so(name: str, content: bytes) -> bool:

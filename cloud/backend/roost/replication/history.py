@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
 from roost.clock import parse_timestamp
-from roost.errors import InvalidInput, NotFound, ObjectMissing
+from roost.domain.images import LIMIT_BYTES, is_named_so, is_picture
+from roost.errors import InvalidInput, NotFound, ObjectMissing, Unavailable
 from roost.replication.download import download
-from roost.replication.layout import DATABASES, plain_copy
+from roost.replication.layout import DATABASES, IMAGES, plain_copy
 from roost.replication.log_reader import Log
 from roost.replication.log_restore import LogRestore
 from roost.replication.markers import sync_folder
@@ -20,6 +23,8 @@ from roost.replication.snapshot_objects import Snapshot, listed_snapshots
 from roost.replication.verification import SnapshotReport, verify
 from roost.services.backup_history import Checked, History, KeptCopy, KeptSnapshot, Recovered, Told
 from roost.storage.copies import check_copy
+from roost.storage.image_files import FOLDER as PICTURES
+from roost.storage.image_files import ImageFiles
 
 
 class BucketHistory:
@@ -66,8 +71,11 @@ class BucketHistory:
             )
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         try:
-            return self._restore(folder, at, told)
+            recovered = self._restore(folder, at, told)
+            missed = self._fetch_pictures(folder, told)
+            return replace(recovered, passed_over=(*recovered.passed_over, *missed))
         except BaseException:  # cleaned up and raised on - whatever it was
+            shutil.rmtree(folder / PICTURES, ignore_errors=True)
             for database in DATABASES:
                 for name in (plain_copy(database), f"{database}.db.restoring"):
                     (folder / name).unlink(missing_ok=True)
@@ -98,6 +106,32 @@ class BucketHistory:
             download(self._store, stat, fetched[database], self._stopping)
             check_copy(fetched[database], database, f"{stat.name} in {self._store.place}")
         return Recovered(_into_place(folder, fetched), _told_at(copies), ())
+
+    def _fetch_pictures(self, folder: Path, told: Told) -> list[str]:
+        """All of them: which ones that moment names is known to whoever opens its databases. What was passed
+        over, and why.
+        """
+        files = ImageFiles(folder)
+        missed = []
+        token: str | None = None
+        fetched = 0
+        while True:
+            page = self._store.list(IMAGES, page_token=token)
+            for stat in page.items:
+                if self._stopping.is_set():
+                    raise Unavailable("The restore was interrupted. Begin it again.")
+                told("fetching pictures", fetched, None)
+                name = stat.name.removeprefix(IMAGES)
+                if stat.size_bytes <= LIMIT_BYTES and is_picture(name):
+                    content = self._store.get(stat.name)
+                    if is_named_so(name, content):
+                        files.write(name, content)
+                        fetched += 1
+                        continue
+                missed.append(f"{stat.name} is no picture of Roost's, or damaged: left out.")
+            token = page.next_page_token
+            if token is None:
+                return missed
 
     def _plain_copies(self) -> dict[str, ObjectStat]:
         found = {}
