@@ -139,7 +139,7 @@ function Totals({ knowledge }: { knowledge: Knowledge }) {
         ))}
       </dl>
       {ready && pages > 0 ? (
-        <Link to="/ask" className={`${buttonLook()} ms-auto`} title={words.askHint(pagesText(pages))}>
+        <Link to="/ask" className={`${buttonLook()} sm:ms-auto`} title={words.askHint(pagesText(pages))}>
           <MessageSquareText size={16} aria-hidden />
           {words.ask}
         </Link>
