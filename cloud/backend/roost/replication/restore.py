@@ -26,7 +26,7 @@ from roost.replication.markers import read_marker, sync_file, sync_folder, write
 from roost.replication.object_store import ObjectStat, ObjectStore
 from roost.replication.set_aside import conflict_path, is_set_aside
 from roost.storage.adoption import adoption_done, adoption_requested
-from roost.storage.copies import check_copy, copy_database, settle, sha256_of
+from roost.storage.copies import check_copy, copy_database, has_content, settle, sha256_of
 from roost.storage.database import Database
 
 log = logging.getLogger("roost.replication")
@@ -121,7 +121,7 @@ class Restore:
                 empty = bucket_empty
             choice = choose(
                 self._store.place,
-                exists=self._local(database).exists(),
+                exists=has_content(self._local(database)),
                 marker=marker,
                 remote=None if stat is None else Remote(stat.generation, stat.metadata.get(SHA256)),
                 bucket_empty=empty,

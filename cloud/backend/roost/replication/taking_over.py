@@ -29,7 +29,7 @@ from roost.replication.sealing import seal
 from roost.replication.set_aside import conflict_path, is_set_aside
 from roost.replication.snapshot_objects import put_base_snapshot
 from roost.storage.adoption import adoption_done
-from roost.storage.copies import copy_database, settle, sha256_of
+from roost.storage.copies import copy_database, has_content, settle, sha256_of
 
 log = logging.getLogger("roost.replication")
 
@@ -142,7 +142,7 @@ class TakingOver:
         return choose_by_log(
             self._store.place,
             self._me.folder,
-            exists=self._local(database).exists(),
+            exists=has_content(self._local(database)),
             marker=self._marker(database, epochs),
             ended=Ended(newest.epoch, newest.owner, head),
             state=lambda: self._hashes(database).state,

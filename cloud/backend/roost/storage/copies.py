@@ -36,13 +36,27 @@ def copy_database(path: Path, target: Path) -> int:
         raise _translate(error, path) from error
 
 
+def has_content(path: Path) -> bool:
+    """False for no file and for an empty one, which SQLite takes for a new database."""
+    try:
+        return path.stat().st_size > 0
+    except FileNotFoundError:
+        return False
+
+
 def settle(path: Path) -> None:
-    """Moves the log of a file that nobody has open into the file, so that it stands alone."""
+    """Moves the log of a file that nobody has open into the file, so that it stands alone.
+
+    Raises Unavailable while another program reads or writes it after all, or the disk is full;
+    DatabaseUnreadable for a damaged file.
+    """
     try:
         with closing(_connect(path)) as db:
-            db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            busy, _, _ = db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
     except sqlite3.Error as error:
         raise _translate(error, path) from error
+    if busy:
+        raise _held(path)
 
 
 def check_copy(path: Path, database: str, origin: str) -> None:
@@ -100,4 +114,14 @@ def _translate(error: sqlite3.Error, path: Path) -> Exception:
             code="disk_full",
             retry_after_s=10,
         )
+    if "database is locked" in words:
+        return _held(path)
     return DatabaseUnreadable(f"{path.name} cannot be read ({error}). Put a good copy in its place.")
+
+
+def _held(path: Path) -> Unavailable:
+    return Unavailable(
+        f"Another program holds {path.name}. Close what has it open; Roost then goes on by itself.",
+        code="database_locked",
+        retry_after_s=10,
+    )

@@ -1,0 +1,174 @@
+"""Taking over, killed at every moment, and on what a disk may hold."""
+
+from __future__ import annotations
+
+import sqlite3
+import subprocess
+import sys
+import threading
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from roost.clock import SystemClock, SystemIds
+from roost.errors import Unavailable
+from roost.replication.candidacy import Candidacy, Terms
+from roost.replication.directory_store import DirectoryStore
+from roost.replication.folder_id import folder_id
+from roost.replication.layout import DATABASES
+from roost.replication.lease import Holder
+from roost.replication.log_restore import LogRestore
+from roost.replication.object_store import ObjectStore
+from roost.replication.set_aside import conflicts
+from roost.replication.taking_over import Begun, TakingOver
+from roost.storage.copies import settle
+
+ROOT = Path(__file__).parents[3]
+CLOCK = SystemClock()
+
+KILLED = 9
+
+KILLED_AT = """
+import os, sys
+from pathlib import Path
+sys.path[:0] = ["cloud/backend", "."]
+from roost.clock import SystemClock
+from roost.replication.directory_store import DirectoryStore
+from tests.integration.replication.test_taking_over import take_over
+
+left = int(sys.argv[3])
+
+def die():
+    global left
+    left -= 1
+    if left == 0:
+        os._exit(9)
+
+def watch(event, arguments):
+    # Before a file of the data folder is put in place or removed.
+    if event in ("os.rename", "os.remove") and str(arguments[0]).startswith(sys.argv[2]):
+        die()
+
+class Dying(DirectoryStore):
+    def put(self, name, content, **options):
+        closes_a_number = isinstance(content, bytes) and b'"void"' in content
+        if not closes_a_number:
+            die()
+        stat = super().put(name, content, **options)
+        if not closes_a_number:
+            die()
+        return stat
+
+sys.addaudithook(watch)
+take_over(Dying(Path(sys.argv[1]), SystemClock()), Path(sys.argv[2]))
+"""
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> DirectoryStore:
+    (tmp_path / "bucket").mkdir()
+    return DirectoryStore(tmp_path / "bucket", CLOCK)
+
+
+def take_over(store: ObjectStore, data_dir: Path) -> Begun:
+    """As a process that holds the folder's lock does."""
+    data_dir.mkdir(exist_ok=True)
+    folder = folder_id(data_dir, f"folder {data_dir.name}")
+    me = Holder("instance", folder, "revision", CLOCK.now())
+    stopping = threading.Event()
+    taking = TakingOver(store, data_dir, me, CLOCK, stopping)
+    terms = Terms(me, 1.5, dict.fromkeys(DATABASES, 1), may_ask=False)
+    lease = Candidacy(store, terms, CLOCK, SystemIds(CLOCK), stopping, taking.check, lambda *_: None).wait()
+    return taking.run(lease)
+
+
+def note(data_dir: Path, words: str) -> None:
+    """Written and never shipped, as a kill leaves it: in the log beside the file."""
+    script = (
+        "import os, sqlite3, sys; db = sqlite3.connect(sys.argv[1], isolation_level=None);"
+        "db.execute('PRAGMA journal_mode=WAL'); db.execute('CREATE TABLE IF NOT EXISTS notes (words TEXT)');"
+        "db.execute('INSERT INTO notes VALUES (?)', (sys.argv[2],)); os._exit(0)"
+    )
+    path = data_dir / "conversations.db"
+    subprocess.run([sys.executable, "-c", script, str(path), words], check=True)
+    assert path.with_name(path.name + "-wal").stat().st_size > 0
+
+
+def notes(path: Path) -> list[str]:
+    with closing(sqlite3.connect(path)) as db:
+        return [row[0] for row in db.execute("SELECT words FROM notes ORDER BY rowid")]
+
+
+def in_the_log(store: ObjectStore, folder: Path) -> list[str]:
+    folder.mkdir()
+    return notes(LogRestore(store, threading.Event()).restore(folder).files["conversations"])
+
+
+def kill_at_every_step(bucket: Path, data_dir: Path) -> int:
+    """Takes over again and again, each time killed one step later; how often it was killed."""
+    for step in range(1, 60):
+        ended = subprocess.run(
+            [sys.executable, "-c", KILLED_AT, str(bucket), str(data_dir), str(step)], cwd=ROOT, check=False
+        )
+        if ended.returncode == 0:
+            return step - 1
+        assert ended.returncode == KILLED
+    raise AssertionError("it never ended")
+
+
+def test_killed_at_any_step_it_keeps_what_is_on_this_disk_alone(
+    store: DirectoryStore, tmp_path: Path
+) -> None:
+    """Faults 3 and 11: what a kill left unshipped survives further kills while it is taken up."""
+    take_over(store, tmp_path / "data")
+    note(tmp_path / "data", "only here")
+    assert kill_at_every_step(tmp_path / "bucket", tmp_path / "data") > 10
+    assert notes(tmp_path / "data" / "conversations.db") == ["only here"]
+    assert in_the_log(store, tmp_path / "restored") == ["only here"]
+    assert not conflicts(tmp_path / "data")
+
+
+def test_killed_at_any_step_it_restores_and_sets_aside_once(store: DirectoryStore, tmp_path: Path) -> None:
+    """Fault 5: with what another container wrote meanwhile, and what was written here alone."""
+    one, two = tmp_path / "one", tmp_path / "two"
+    take_over(store, one)
+    take_over(store, two)
+    note(two, "shipped")
+    take_over(store, two)
+    note(one, "here alone")
+    assert kill_at_every_step(tmp_path / "bucket", one) > 10
+    assert notes(one / "conversations.db") == ["shipped"]
+    assert in_the_log(store, tmp_path / "restored") == ["shipped"]
+    (conflict,) = conflicts(one)
+    assert notes(one / conflict.id) == ["here alone"]
+
+
+def test_an_emptied_file_is_restored_and_never_shipped(store: DirectoryStore, tmp_path: Path) -> None:
+    """SQLite takes it for a new database; a disk that lost its power may leave one."""
+    data_dir = tmp_path / "data"
+    take_over(store, data_dir)
+    note(data_dir, "kept")
+    take_over(store, data_dir)
+    (data_dir / "conversations.db").write_bytes(b"")
+    take_over(store, data_dir)
+    assert notes(data_dir / "conversations.db") == ["kept"]
+    assert in_the_log(store, tmp_path / "restored") == ["kept"]
+
+
+def test_a_file_that_another_program_holds_is_not_taken_without_its_log(
+    store: DirectoryStore, tmp_path: Path
+) -> None:
+    data_dir = tmp_path / "data"
+    take_over(store, data_dir)
+    path = data_dir / "conversations.db"
+    with closing(sqlite3.connect(path, isolation_level=None)) as reader:
+        reader.execute("PRAGMA journal_mode=WAL").fetchall()
+        reader.execute("CREATE TABLE kept (words TEXT)")
+        reader.execute("BEGIN")
+        reader.execute("SELECT * FROM kept").fetchall()
+        note(data_dir, "behind the reader")
+        with pytest.raises(Unavailable, match="Another program holds"):
+            settle(path)
+    settle(path)
+    assert notes(path) == ["behind the reader"]
