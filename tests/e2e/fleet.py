@@ -72,7 +72,8 @@ def fleet(folder: Path, gcs: FakeGcs | None = None) -> Iterator[Fleet]:
 
 class Writing:
     """Somebody who goes on making conversations, at whichever container takes them, as the page does: what is
-    refused with 503 is sent again under the same id. `acknowledged` has the id and the moment of each.
+    refused with 503 is sent again under the same id. `acknowledged` has the id and the moment of each,
+    `tried` every id that was ever sent.
     """
 
     def __init__(self, *containers: RoostProcess, pause_s: float = 0.005) -> None:
@@ -83,6 +84,7 @@ class Writing:
         self._clients = [(container, httpx.Client(timeout=5)) for container in containers]
         self._cookies: dict[str, httpx.Cookies] = {}
         self.acknowledged: list[tuple[str, float]] = []
+        self.tried: set[str] = set()
         self.by: dict[str, str] = {}
         self.refused: set[str] = set()
         self.other: list[str] = []
@@ -110,6 +112,7 @@ class Writing:
             self._done.wait(self._pause_s)
 
     def _write(self, thread_id: str) -> None:
+        self.tried.add(thread_id)
         while not self._done.is_set():
             for container, client in self._clients:
                 if self._send(container, client, thread_id):
@@ -169,3 +172,22 @@ def state(roost: RoostProcess) -> str:
         return str(httpx.get(f"{roost.base_url}/readyz", timeout=5).json()["state"])
     except (httpx.TransportError, ValueError):
         return "down"
+
+
+def wait_shipped(roost: RoostProcess) -> None:
+    """Until everything that was written is in the bucket."""
+    with roost.client() as client:
+
+        def shipped() -> bool:
+            replication = client.get("/api/status").json()["replication"]
+            return bool(replication["lag_s"] == 0 and replication["bytes_unshipped"] == 0)
+
+        wait_for(shipped, "everything is in the bucket")
+
+
+def require(found: set[str], *writings: Writing) -> None:
+    """Everything that was acknowledged is there, and nothing that nobody sent."""
+    acknowledged = set().union(*(writing.ids for writing in writings))
+    assert acknowledged <= found, f"{len(acknowledged - found)} acknowledged writes are missing"
+    unknown = found - set().union(*(writing.tried for writing in writings))
+    assert not unknown, f"nobody wrote {unknown}"
