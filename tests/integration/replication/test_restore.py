@@ -15,6 +15,7 @@ from roost.clock import SystemClock
 from roost.errors import NotFound, Unavailable
 from roost.replication.directory_store import DirectoryStore
 from roost.replication.gcs import GcsStore
+from roost.replication.layout import snapshot
 from roost.replication.object_store import ListPage, ObjectStore
 from roost.replication.set_aside import conflicts, dismiss
 from roost.storage.adoption import request_adoption
@@ -235,6 +236,21 @@ def test_an_empty_page_that_others_follow_is_not_taken_for_an_empty_bucket(tmp_p
     store.put("somebody's.txt", b"theirs")
     with pytest.raises(Unavailable, match="is not empty"):
         BucketHouse(tmp_path / "data", store).restore()
+
+
+def test_what_a_first_start_left_that_died_with_its_disk_keeps_nobody_out(house: BucketHouse) -> None:
+    for database in ("conversations", "bot_configs"):
+        house.store.put(snapshot(database, 1, 0), b"a base snapshot")
+    house.start()
+    house.note("first")
+    assert house.stop()
+    assert house.notes() == ["first"]
+
+
+def test_a_bucket_with_a_later_snapshot_alone_is_not_taken_for_an_empty_one(house: BucketHouse) -> None:
+    house.store.put(snapshot("conversations", 1, 7), b"of an epoch whose document is gone")
+    with pytest.raises(Unavailable, match="is not empty"):
+        house.start()
 
 
 def test_a_bucket_with_other_things_is_not_taken_for_an_empty_one(house: BucketHouse) -> None:

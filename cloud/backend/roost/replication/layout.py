@@ -55,6 +55,11 @@ def snapshot(database: str, epoch: int, seq: int) -> str:
     return f"{snapshots(database)}{epoch:08d}-{seq:012d}.db.zst"
 
 
+def is_base_snapshot(name: str) -> bool:
+    """Whether a snapshot holds the state in which an epoch was to begin."""
+    return name.startswith(SNAPSHOTS) and name.endswith("-000000000000.db.zst")
+
+
 def image(name: str) -> str:
     """A picture, whose name is its content's SHA-256 and its ending."""
     return f"{IMAGES}{name}"

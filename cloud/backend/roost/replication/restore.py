@@ -21,7 +21,7 @@ from roost.errors import (
     Unavailable,
 )
 from roost.replication.download import download
-from roost.replication.layout import DATABASES, EPOCHS, LEASE, SHA256, WANT, plain_copy
+from roost.replication.layout import DATABASES, EPOCHS, LEASE, SHA256, WANT, is_base_snapshot, plain_copy
 from roost.replication.markers import read_marker, sync_file, sync_folder, write_marker
 from roost.replication.object_store import ObjectStat, ObjectStore
 from roost.replication.set_aside import conflict_path, is_set_aside
@@ -131,11 +131,9 @@ class Restore:
         return cases
 
     def _is_empty(self) -> bool:
-        """But for what whoever waits for it leaves there."""
+        """But for what whoever waits for it, or died before its first epoch began, leaves there."""
         page = self._store.list(limit=100)
-        if page.next_page_token is not None:
-            return False
-        return all(item.name in (LEASE, WANT) or item.name.startswith(EPOCHS) for item in page.items)
+        return page.next_page_token is None and all(_is_left(item.name) for item in page.items)
 
     def _refuse(self, cases: list[_Case]) -> None:
         place = self._store.place
@@ -264,3 +262,8 @@ class Restore:
 
     def _copied(self, database: str) -> Path:
         return self._data_dir / f"{database}.db.copied"
+
+
+def _is_left(name: str) -> bool:
+    """Whether an object is there without any epoch's having begun: nothing that was acknowledged is in it."""
+    return name in (LEASE, WANT) or name.startswith(EPOCHS) or is_base_snapshot(name)
