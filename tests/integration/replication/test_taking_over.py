@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -21,8 +22,10 @@ from roost.replication.lease import Holder
 from roost.replication.log_restore import LogRestore
 from roost.replication.object_store import ObjectStore
 from roost.replication.set_aside import conflicts
+from roost.replication.shipper import Shipper
 from roost.replication.taking_over import Begun, TakingOver
 from roost.storage.copies import settle
+from roost.storage.database import Database
 
 ROOT = Path(__file__).parents[3]
 CLOCK = SystemClock()
@@ -172,3 +175,35 @@ def test_a_file_that_another_program_holds_is_not_taken_without_its_log(
             settle(path)
     settle(path)
     assert notes(path) == ["behind the reader"]
+
+
+def test_a_disk_that_was_set_back_does_not_take_back_what_was_shipped(
+    store: DirectoryStore, tmp_path: Path
+) -> None:
+    """As an image of the machine brings it back, or a clone of its disk: with the same inodes."""
+    data_dir = tmp_path / "data"
+    take_over(store, data_dir)
+    note(data_dir, "old")
+    begun = take_over(store, data_dir)
+    image = {path: path.read_bytes() for path in data_dir.iterdir()}
+    databases = {name: Database(data_dir / f"{name}.db", name) for name in DATABASES}
+    shipper = Shipper(store, databases, CLOCK, 0.05, lambda _: None)
+    for name, database in databases.items():
+        database.guard(
+            shipper.admit, partial(shipper.before_checkpoint, name), partial(shipper.after_checkpoint, name)
+        )
+        database.open()
+    shipper.begin(begun.document, begun.hashes)
+    image[data_dir / "log.reached"] = (data_dir / "log.reached").read_bytes()
+    databases["conversations"].write(lambda db: db.exec_driver_sql("INSERT INTO notes VALUES ('shipped')"))
+    assert shipper.flush(20)
+    shipper.abandon()
+    for database in databases.values():
+        database.close()
+    for path, content in image.items():
+        path.write_bytes(content)
+    take_over(store, data_dir)
+    assert notes(data_dir / "conversations.db") == ["old", "shipped"]
+    assert in_the_log(store, tmp_path / "restored") == ["old", "shipped"]
+    (conflict,) = conflicts(data_dir)
+    assert notes(data_dir / conflict.id) == ["old"]

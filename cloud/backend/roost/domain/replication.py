@@ -116,16 +116,18 @@ def choose_by_log(
     ended: Ended,
     state: Callable[[], PageState],
     left_at: Callable[[int], PageState | None],
+    set_back: bool = False,
 ) -> Choice:
     """KEEP, RESTORE or SET_ASIDE for a file of the data folder `folder`, where the bucket has a log.
 
     `state` tells what the file holds, `left_at` what the log held when the epoch after the given one began,
-    None when that is not known any more; both are asked only where they decide.
+    None when that is not known any more; both are asked only where they decide. `set_back`: the disk is an
+    earlier state of itself, or of the one it was cloned from, and does not have all of the epoch.
     """
     if not exists:
         return Choice.RESTORE
     known = marker if marker is not None and marker.place == place else None
-    if known is not None and known.epoch == ended.epoch and ended.owner == folder:
+    if known is not None and known.epoch == ended.epoch and ended.owner == folder and not set_back:
         # Nobody has written since this folder did: its file has everything, and may be ahead.
         return Choice.KEEP
     held = state()

@@ -16,6 +16,7 @@ from roost.replication.epochs import EpochDocument
 from roost.replication.layout import SHA256
 from roost.replication.object_store import ABSENT, ObjectStore
 from roost.replication.pages import PageHashes
+from roost.replication.reached import Reached
 from roost.replication.segment import PackedSegment, Position
 from roost.replication.snapshot_objects import put_snapshot
 from roost.replication.snapshots import SnapshotTaker
@@ -84,6 +85,7 @@ class Shipper:
         self._wal_limit_bytes = wal_limit_bytes
         self._draining: Draining | None = None
         self._snapshots: SnapshotTaker | None = None
+        self._reached: Reached | None = None
         self._epoch = 0
         self._behind = False
         self._over = False
@@ -116,6 +118,8 @@ class Shipper:
             self._arrived,
             lambda: collect(self._store, tuple(self._databases), self._clock.now()),
         )
+        folder = next(iter(self._databases.values())).path.parent
+        self._reached = Reached(folder, Position(document.epoch, 0))
         self._thread.start()
         self._snapshots.start()
 
@@ -250,6 +254,8 @@ class Shipper:
             until_s = max(retry_at_s, began_s + (0.0 if failed else self._interval_s))
             self._kicked.wait(max(0.0, until_s - self._clock.monotonic_s()))
         draining.close()
+        if self._reached is not None:
+            self._reached.close()
 
     def _ship(self, draining: Draining, *, complete: bool) -> None:
         while (waiting := self._spool.first()) is not None and not self._over:
@@ -280,6 +286,8 @@ class Shipper:
     def _put(self, waiting: Waiting) -> None:
         if waiting.rebase is not None:
             self._put_rebase(waiting, waiting.rebase)
+        if self._reached is not None:
+            self._reached.note(Position(self._epoch, waiting.seq))
         self._put_segment(waiting.segment)
         self._spool.shipped(waiting)
         if waiting.rebase is not None:

@@ -24,8 +24,10 @@ from roost.replication.log_restore import LogRestore
 from roost.replication.markers import read_marker, sync_file, sync_folder, write_marker
 from roost.replication.object_store import ObjectStore
 from roost.replication.pages import PageHashes, page_hashes
+from roost.replication.reached import read_reached
 from roost.replication.restore import Restore
 from roost.replication.sealing import seal
+from roost.replication.segment import Kind
 from roost.replication.set_aside import conflict_path, is_set_aside
 from roost.replication.snapshot_objects import put_base_snapshot
 from roost.storage.adoption import adoption_done
@@ -115,9 +117,7 @@ class TakingOver:
                 return epochs, newest
 
     def _bring_together(self, epochs: Epochs, newest: EpochDocument, head: Head) -> None:
-        choices = {
-            database: self._choose(database, epochs, newest, head.states[database]) for database in DATABASES
-        }
+        choices = {database: self._choose(database, epochs, newest, head) for database in DATABASES}
         wanted = [
             database for database, choice in choices.items() if choice in (Choice.RESTORE, Choice.SET_ASIDE)
         ]
@@ -134,7 +134,7 @@ class TakingOver:
                 retry_after_s=5,
             ) from error
 
-    def _choose(self, database: str, epochs: Epochs, newest: EpochDocument, head: PageState) -> Choice:
+    def _choose(self, database: str, epochs: Epochs, newest: EpochDocument, head: Head) -> Choice:
         def left_at(epoch: int) -> PageState | None:
             after = epochs.after(epoch)
             return None if after is None else after.base.get(database)
@@ -144,10 +144,17 @@ class TakingOver:
             self._me.folder,
             exists=has_content(self._local(database)),
             marker=self._marker(database, epochs),
-            ended=Ended(newest.epoch, newest.owner, head),
+            ended=Ended(newest.epoch, newest.owner, head.states[database]),
+            set_back=self._set_back(newest.epoch, head),
             state=lambda: self._hashes(database).state,
             left_at=left_at,
         )
+
+    def _set_back(self, epoch: int, head: Head) -> bool:
+        """Whether the log has what the process that wrote it from this disk had never noted here."""
+        reached = read_reached(self._data_dir)
+        sent = head.seq - 1 if head.ended is Kind.SEAL else head.seq
+        return reached is not None and sent > (reached.seq if reached.epoch == epoch else 0)
 
     def _marker(self, database: str, epochs: Epochs) -> Marker | None:
         """With the epoch that this folder was killed in right after it began."""
