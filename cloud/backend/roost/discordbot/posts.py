@@ -6,9 +6,11 @@ Source: https://discord.com/developers/docs/resources/message
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+from weakref import WeakValueDictionary
 
 import aiohttp
 import discord
@@ -45,6 +47,7 @@ class Posts:
 
     def __init__(self, client: DiscordClient | None = None) -> None:
         self.client = client
+        self._turns: WeakValueDictionary[tuple[str, int], asyncio.Lock] = WeakValueDictionary()
 
     async def send(
         self,
@@ -74,9 +77,9 @@ class Posts:
             body["components"] = components
         if answering is not None:
             body["message_reference"] = {"message_id": str(answering), "fail_if_not_exists": False}
-        return _post(
-            await self._call(Route("POST", "/channels/{channel_id}/messages", channel_id=channel_id), body)
-        )
+        route = Route("POST", "/channels/{channel_id}/messages", channel_id=channel_id)
+        async with self._turn("send", channel_id):
+            return _post(await self._call(route, body))
 
     async def edit(
         self, channel_id: int, message_id: int, content: str | None, components: Components | None = None
@@ -88,7 +91,8 @@ class Posts:
             channel_id=channel_id,
             message_id=message_id,
         )
-        return _post(await self._call(route, _changed(content, components)))
+        async with self._turn("edit", channel_id):
+            return _post(await self._call(route, _changed(content, components)))
 
     async def delete(self, channel_id: int, message_id: int) -> None:
         await self._call(
@@ -176,6 +180,16 @@ class Posts:
     async def set_interactions_url(self, url: str | None) -> None:
         """Where Discord brings interactions; None: over the gateway."""
         await self._call(Route("PATCH", _APPLICATION), {"interactions_endpoint_url": url})
+
+    def _turn(self, what: str, channel_id: int) -> asyncio.Lock:
+        """One call at a time of what Discord limits by channel. The library believes what the first answer of
+        a window says is left, and forgets the calls under way: several at once draw a 429.
+        """
+        key = (what, channel_id)
+        turn = self._turns.get(key)
+        if turn is None:
+            turn = self._turns[key] = asyncio.Lock()
+        return turn
 
     async def _call(self, route: Route, body: Any = None, query: Mapping[str, str] | None = None) -> Any:
         if self.client is None:
