@@ -223,7 +223,7 @@ def test_two_writes_within_a_second_are_waited_for(house: BucketHouse, gcs: Fake
     house.start()
     house.running.back_up()
     house.note("soon after")
-    # The library's pauses are random, and it gives up after three seconds: a busy machine may need another try.
+    # The library pauses at random and gives up after three seconds: a busy machine may need another try.
     assert any(house.running.back_up() for _ in range(4))
     assert notes_in_object(house.store, "conversations.db", tmp_path / "x") == ["soon after"]
     house.stop()
