@@ -104,7 +104,10 @@ class Writer:
         except Unavailable:
             if not self._stopping.is_set():
                 raise
-        self._ended.wait()
+        # Not for ever at once: a signal that comes right after SIGCONT may reach another thread, and does not
+        # wake this one, which alone can handle it.
+        while not self._ended.wait(1.0):
+            continue
         self._go.set()
         self._bucket.begin_stop()
         self._bucket.finish()
