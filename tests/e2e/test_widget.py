@@ -339,7 +339,7 @@ def test_people_make_a_widget_learn_from_it_and_revoke_it(site: Site, browser: B
     with visit(browser, site.here.roost.base_url, "/widgets") as page:
         page.get_by_role("button", name="Make a widget").first.click()
         dialog = page.get_by_role("dialog")
-        dialog.get_by_label("Name", exact=True).fill("Shop")
+        dialog.get_by_label("Name", exact=True).fill("Tern counter")
         dialog.get_by_label("Sites").fill(site.origin + "/guide\nhttps://shop.example.com")
         dialog.get_by_label("Questions to begin with").fill(QUESTION)
         dialog.get_by_role("button", name="Make the widget").click()
@@ -361,7 +361,7 @@ def test_people_make_a_widget_learn_from_it_and_revoke_it(site: Site, browser: B
             visitor.keyboard.press("Enter")
             expect(panel.locator(".answer")).to_contain_text("The docs don't say")
 
-            row = page.get_by_role("listitem").filter(has_text="Shop")
+            row = page.get_by_role("listitem").filter(has_text="Tern counter")
             row.get_by_role("link", name="What was asked").click()
             open_questions = page.get_by_role("list", name="Not in the docs")
             expect(open_questions).to_contain_text("insuring a drone")
@@ -371,7 +371,7 @@ def test_people_make_a_widget_learn_from_it_and_revoke_it(site: Site, browser: B
             assert download.value.path().read_bytes().startswith(b'\xef\xbb\xbf"question"')
 
             page.goto("/widgets")
-            row.get_by_role("button", name="Revoke Shop").click()
+            row.get_by_role("button", name="Revoke Tern counter").click()
             page.get_by_role("dialog").get_by_role("button", name="Revoke", exact=True).click()
             expect(row).to_have_count(0)
             panel.get_by_role("textbox", name="Your question").fill(QUESTION)
