@@ -122,8 +122,7 @@ class _State(ConnectionState[Any]):
         try:
             super().parse_ready(data)
             own_id, guild_ids = int(data["user"]["id"]), frozenset(int(each["id"]) for each in data["guilds"])
-        except Exception:
-            # Nothing of this session is known: it is not one to go on with.
+        except Exception:  # raised on - a session of which nothing is known is not one to go on with
             if self.latest_socket is not None:
                 self.latest_socket.session_id = None
             raise

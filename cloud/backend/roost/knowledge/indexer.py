@@ -181,7 +181,7 @@ class KnowledgeIndexer:
                 self._damaged.set()
             except RoostError as error:
                 self._note(error.message)
-            except Exception:  # noqa: BLE001 - the edge of the thread: search by words goes on, and this is tried again
+            except Exception:  # noqa: BLE001 - the thread's edge - search by words goes on, and this is tried again
                 if not self._stopping.is_set():
                     _log.exception("Embedding failed")
                     self._note(

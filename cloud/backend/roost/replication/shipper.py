@@ -243,8 +243,7 @@ class Shipper:
                 self._say(error.message)
                 retry_at_s = self._clock.monotonic_s() + min(BACK_OFF_S[1], BACK_OFF_S[0] * 2**failed)
                 failed = min(failed + 1, 10)
-            except Exception:
-                # The edge of the thread: shipping must go on, or people know why not - why this is caught.
+            except Exception:  # the thread's edge - shipping must go on, or people know why not
                 if self._ended():
                     break
                 log.exception("Shipping failed")

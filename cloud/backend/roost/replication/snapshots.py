@@ -116,8 +116,7 @@ class SnapshotTaker:
                     log.error("No snapshot could be taken: %s", error.message)
                 self.trouble = error.message
                 wait_s = AGAIN_AFTER_S
-            except Exception:
-                # The edge of the thread: segments go on, and people have to know - why this is caught.
+            except Exception:  # the thread's edge - segments go on, and people have to know
                 log.exception("Taking a snapshot failed")
                 self.trouble = "Taking a snapshot failed. See the log."
                 wait_s = AGAIN_AFTER_S

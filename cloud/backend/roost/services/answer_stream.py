@@ -39,7 +39,7 @@ def begin_answering(
         try:
             for event in answerer.answer(question, closed.is_set):
                 tell(event)
-        except Exception as error:  # noqa: BLE001 - the edge of the thread: the chat's task gets it
+        except Exception as error:  # noqa: BLE001 - the thread's edge - the chat's task gets it
             tell(error)
 
     threading.Thread(target=answer, name=name, daemon=True).start()

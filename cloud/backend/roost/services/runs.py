@@ -366,7 +366,7 @@ class Runs:
                     pause_s = min(pause_s * 2, RETRY_AT_MOST_S)
                 else:
                     return
-        except Exception as error:  # noqa: BLE001 - the edge of the thread: the person must hear of it
+        except Exception as error:  # noqa: BLE001 - the thread's edge - the person must hear of it
             _log.exception("An answer could not be made", extra={"run_id": run_id, "attempt": attempt})
             self._fail(live, error)
         finally:

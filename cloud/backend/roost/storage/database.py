@@ -228,7 +228,7 @@ class Database:
                     self._checkpoint(db, "PASSIVE", at_bytes=CHECKPOINT_AT_BYTES)
                 if closing:
                     self._checkpoint(db, "TRUNCATE", at_bytes=1)
-            except Exception as error:  # noqa: BLE001 - the edge of the thread: whoever waits must be answered
+            except Exception as error:  # noqa: BLE001 - the thread's edge - whoever waits must be answered
                 _fail(batch, _translate(error, self.path))
                 db = self._reconnected(db)
         db.close()
