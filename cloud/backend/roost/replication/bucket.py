@@ -15,7 +15,7 @@ from roost.errors import ObjectMissing, RemoteError, RoostError, StorageError, U
 from roost.replication.candidacy import Candidacy, Terms
 from roost.replication.counted_store import CountedStore
 from roost.replication.directory_store import DirectoryStore
-from roost.replication.folder_id import folder_id
+from roost.replication.folder_id import folder_home, folder_id
 from roost.replication.gcs import GcsStore
 from roost.replication.image_objects import BucketImages
 from roost.replication.layout import DATABASES, epoch_document
@@ -119,6 +119,7 @@ class Bucket:
             folder=folder_id(self._data_dir, self._ids.new()),
             revision=self._settings.revision,
             started_at=self._clock.now(),
+            home=folder_home(self._data_dir),
         )
         taking = TakingOver(self._store, self._data_dir, me, self._clock, self._stopping)
         terms = Terms(

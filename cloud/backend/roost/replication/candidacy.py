@@ -63,7 +63,7 @@ class Candidacy:
         self._stopping = stopping
         self._check = check
         self._report = report
-        self._patience = Patience(clock, terms.ttl_s, terms.me.folder)
+        self._patience = Patience(clock, terms.ttl_s, terms.me)
         self._newcomer: bool | None = None
         self._asked_at_s: float | None = None
         self._asked_nonce = ""

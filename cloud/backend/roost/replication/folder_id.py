@@ -1,4 +1,6 @@
-"""What a data folder is called in the bucket: an id of its own, which a copy of the folder does not share."""
+"""What a data folder is called in the bucket: an id of its own, which a copy of the folder does not share, and
+where the folder lies.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +11,7 @@ from pathlib import Path
 from roost.replication.markers import sync_folder
 
 FILE = "folder.id"
+BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
 def folder_id(data_dir: Path, fresh: str) -> str:
@@ -31,3 +34,17 @@ def folder_id(data_dir: Path, fresh: str) -> str:
     partial.replace(path)
     sync_folder(data_dir)
     return fresh
+
+
+def folder_home(data_dir: Path) -> str:
+    """The running kernel and the file system that the folder lies on, empty where the kernel has no name.
+
+    Only there does the folder's lock tell whether another process uses the folder: an image of the disk, as of
+    a cloned machine, has the same id, and is another folder.
+    Source of the name: https://www.kernel.org/doc/html/latest/admin-guide/sysctl/kernel.html#random
+    """
+    try:
+        boot = BOOT_ID.read_text("ascii").strip()
+    except (OSError, ValueError):
+        return ""
+    return f"{boot}:{data_dir.stat().st_dev}"

@@ -19,8 +19,10 @@ from roost.errors import BucketUnreachable, ObjectMissing, PreconditionFailed, R
 from roost.replication.layout import LEASE
 from roost.replication.object_store import ABSENT, ObjectStore
 
-GRACE_S = 2.0
-"""How much longer than its time a candidate lets a silent holder have."""
+GRACE_S = 1.5
+"""How much longer than its time a candidate lets a silent holder have. Looking and taking need the rest of the
+2 s within which a dead holder is replaced.
+"""
 TTL_AT_MOST_S = 600.0
 """A longer one is not believed: it would keep everybody waiting."""
 ATTEMPTS = 3
@@ -34,12 +36,19 @@ class LeaseLost(RoostError):
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """A process. `folder` is its data folder's id, `revision` the version it runs."""
+    """A process. `folder` is its data folder's id and `home` where that lies, empty when nobody can tell;
+    `revision` is the version it runs.
+    """
 
     instance: str
     folder: str
     revision: str
     started_at: datetime
+    home: str = ""
+
+    def shares_folder(self, other: Holder) -> bool:
+        """Whether both use the very same folder, so that its lock lets only one of them live."""
+        return bool(self.home) and (self.folder, self.home) == (other.folder, other.home)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +96,7 @@ def parse_lease(content: bytes) -> LeaseDocument | None:
                 str(holder["folder"]),
                 str(holder["revision"]),
                 parse_timestamp(holder["started_at"]),
+                str(holder.get("home", "")),
             ),
             ttl_s=float(stored["ttl_s"]),
             at=parse_timestamp(stored["at"]),
@@ -127,10 +137,10 @@ def look(store: ObjectStore, known: Sighting | None = None) -> Sighting:
 class Patience:
     """How long a candidate still has to wait: measured by its own clock since the lease was last renewed."""
 
-    def __init__(self, clock: Clock, ttl_s: float, folder: str) -> None:
+    def __init__(self, clock: Clock, ttl_s: float, me: Holder) -> None:
         self._clock = clock
         self._ttl_s = ttl_s
-        self._folder = folder
+        self._me = me
         self._generation: int | None = None
         self._since_s = 0.0
         self._looked_s = float("-inf")
@@ -147,7 +157,7 @@ class Patience:
             self._generation, self._since_s = sighting.generation, max(looked_s, now_s - GRACE_S / 2)
         self._looked_s = now_s
         document = sighting.document
-        if document is not None and (document.released or document.holder.folder == self._folder):
+        if document is not None and (document.released or document.holder.shares_folder(self._me)):
             return 0.0
         if sighting.generation == ABSENT and new_bucket:
             return 0.0
