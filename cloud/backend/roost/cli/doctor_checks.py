@@ -29,7 +29,7 @@ NETWORK_TIMEOUT_S = 4.0
 CLOCK_OFF_WARNING_S = 30.0
 CLOCK_OFF_BAD_S = 300.0
 BUILT_AFTER = datetime(2025, 1, 1, tzinfo=UTC)
-MODEL_FILES = ("model_int8.onnx", "tokenizer.json")
+MODEL_FILES = ("encoder_int8.onnx", "tokenizer.json")
 
 Level = Literal["good", "note", "warning", "bad"]
 

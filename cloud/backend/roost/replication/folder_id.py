@@ -1,5 +1,5 @@
-"""What a data folder is called in the bucket: an id of its own, which a copy of the folder does not share, and
-where the folder lies.
+"""What a data folder is called in the bucket: an id of its own, which a copy of it does not share. And where
+it lies.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ def folder_id(data_dir: Path, fresh: str) -> str:
 def folder_home(data_dir: Path) -> str:
     """The running kernel and the file system that the folder lies on, empty where the kernel has no name.
 
-    Only there does the folder's lock tell whether another process uses the folder: an image of the disk, as of
-    a cloned machine, has the same id, and is another folder.
+    Only there does the folder's lock tell whether another process uses the folder: an image of the disk, as
+    of a cloned machine, has the same id, and is another folder.
     Source of the name: https://www.kernel.org/doc/html/latest/admin-guide/sysctl/kernel.html#random
     """
     try:

@@ -20,8 +20,8 @@ from roost.replication.layout import LEASE
 from roost.replication.object_store import ABSENT, ObjectStore
 
 GRACE_S = 1.5
-"""How much longer than its time a candidate lets a silent holder have. Looking and taking need the rest of the
-2 s within which a dead holder is replaced.
+"""How much longer than its time a candidate lets a silent holder have. Looking and taking need the rest of
+the 2 s within which a dead holder is replaced.
 """
 TTL_AT_MOST_S = 600.0
 """A longer one is not believed: it would keep everybody waiting."""
