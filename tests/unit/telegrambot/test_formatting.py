@@ -26,6 +26,9 @@ DOCS = Citation(1, "Leases", "https://docs.example/leases#ttl", "passage")
         ("```\nunfinished", "<pre>unfinished</pre>"),
         (r"\*not bold\*", "*not bold*"),
         ("see [1] and [2]", 'see <a href="https://docs.example/leases#ttl">[1]</a> and [2]'),
+        ("*slanted [1]*", '<i>slanted <a href="https://docs.example/leases#ttl">[1]</a></i>'),
+        ("``a ` b``", "<code>a ` b</code>"),
+        ("```\na\n``` b\nc\n```", "<pre>a\n``` b\nc</pre>"),
         ("[here](https://docs.example/leases)", '<a href="https://docs.example/leases">here</a>'),
     ],
 )
@@ -48,6 +51,21 @@ def test_only_links_of_the_sources_stay_links(markdown: str) -> None:
     assert "<a" not in to_html(markdown, (DOCS,))
 
 
+@pytest.mark.parametrize(
+    "linked", ["evil.example/?q=a&b=c", "evil.example", "me@evil.example", "@admin", "a.md:1"]
+)
+def test_what_telegram_would_link_by_itself_stands_as_code(linked: str) -> None:
+    shown = f"<code>{linked.replace('&', '&amp;')}</code>"
+    for around in ("Ask {}, now.", "**Ask {}.**", "*{}* it is", "({})", "- {}"):
+        assert shown in to_html(around.format(linked))
+
+
+def test_words_that_telegram_does_not_link_stay_words() -> None:
+    words = "Use /start, i.e. v1.2.3 or 3.5; 5 @ 2. The U.S. price@ is #1."
+    assert to_html(words) == words
+    assert to_html("[docs.example](https://docs.example/leases)", (DOCS,)).count("code") == 0
+
+
 def test_a_source_with_another_scheme_is_no_link() -> None:
     assert "<a" not in to_html("[1]", (Citation(1, "t", "javascript:alert(1)", "p"),))
 
@@ -60,7 +78,7 @@ def refusal_of(html: str) -> str | None:
     return None
 
 
-@given(st.text(alphabet="ab *_`~[]()<>&#>-\n\\!1:/🦜", max_size=400))
+@given(st.text(alphabet="ab *_`~[]()<>&#>-\n\\!1:/.@?🦜", max_size=400))
 def test_whatever_is_written_telegram_can_read_it(markdown: str) -> None:
     for part in parts(markdown, (DOCS,)):
         assert refusal_of(part.html) in (None, "Bad Request: message text is empty")

@@ -19,10 +19,10 @@ MESSAGE_LIMIT = 4096
 PIECE_LIMITS = (3_400, 1_700, 800, 400, 200)
 TITLE_LIMIT = 120
 
-_FENCE = re.compile(r"^ {0,3}(?P<fence>`{3,8}|~{3,8})\s*(?P<language>[\w+#.-]*)[^\n`]*$")
+_FENCE = re.compile(r"^ {0,3}(?P<fence>`{3,8}|~{3,8})\s*(?P<info>(?P<language>[\w+#.-]*)[^\n`]*)$")
 _INLINE = re.compile(
     r"(?<!\\)(?:"
-    r"(?P<code>`[^`\n]+`)"
+    r"(?P<code>(?P<ticks>`{1,3})(?!`)[^\n]+?(?<!`)(?P=ticks)(?!`))"
     r"|!?\[(?P<label>[^\]\n]*)\]\((?P<url>(?:[^()\s]|\([^()\s]*\))*)(?:\s+\"[^\"\n]*\")?\)"
     r"|\[(?P<number>\d{1,3})\]"
     r"|\*\*(?P<bold>[^*\n]+)\*\*"
@@ -35,6 +35,11 @@ _INLINE = re.compile(
 _HEADING = re.compile(r"^ {0,3}#{1,6}\s+(.*?)\s*#*\s*$")
 _BULLET = re.compile(r"^(\s*)[-*+]\s+(.*)$")
 _QUOTE = re.compile(r"^ {0,3}>\s?(.*)$")
+# What Telegram makes a link or a mention by itself: names, mail addresses, and hosts without a scheme.
+_DETECTED = re.compile(
+    r"(?<![\w@./+-])(?:@[A-Za-z]\w{3,31}|[\w.+-]+@(?:[\w-]+\.)+[a-z]{2,}"
+    r"|(?:[\w-]+\.)+[a-z]{2,}(?:[/?#:][^\s<>]*[\w/])?)(?![\w@])"
+)
 _ESCAPED = re.compile(r"\\([\\`*_{}\[\]()#+.!>~|-])")
 
 
@@ -99,7 +104,7 @@ def to_html(markdown: str, citations: Sequence[Citation] = ()) -> str:
     for line in markdown.split("\n"):
         found = _FENCE.match(line)
         if code is not None:
-            if found and found["fence"].startswith(fence) and not found["language"]:
+            if found and found["fence"].startswith(fence) and not found["info"]:
                 blocks.append(_code_block(code, language))
                 code = None
             else:
@@ -126,7 +131,7 @@ def to_plain(markdown: str, citations: Sequence[Citation] = ()) -> str:
     """The same without any formatting; links keep their addresses."""
     links = _Links(citations)
     lines = (_INLINE.sub(lambda found: _plain_span(found, links), line) for line in markdown.split("\n"))
-    cut = "\n".join(_ESCAPED.sub(r"\1", line) for line in lines).strip("\n")
+    cut = "\n".join(map(_unescaped, lines)).strip("\n")
     while utf16_length(cut) > MESSAGE_LIMIT:
         cut = cut[: MESSAGE_LIMIT // 2]
     return cut
@@ -172,34 +177,50 @@ def _spans(text: str, links: _Links, *, inside_bold: bool = False) -> str:
 
 def _span(found: re.Match[str], links: _Links, inside_bold: bool) -> str:
     if found["code"] is not None:
-        return f"<code>{html.escape(found['code'][1:-1], quote=False)}</code>"
+        return f"<code>{html.escape(_code(found), quote=False)}</code>"
     if found["number"] is not None:
         url = links.of_number(int(found["number"]))
         shown = f"[{found['number']}]"
         return f'<a href="{html.escape(url)}">{shown}</a>' if url else shown
     if found["label"] is not None:
-        label, url = _text(found["label"]), found["url"]
-        return f'<a href="{html.escape(url)}">{label or html.escape(url)}</a>' if links.allows(url) else label
+        label, url = found["label"], found["url"]
+        if not links.allows(url):
+            return _text(label)
+        return f'<a href="{html.escape(url)}">{html.escape(_unescaped(label) or url, quote=False)}</a>'
     bold, italic = found["bold"] or found["bold2"], found["italic"] or found["italic2"]
     if bold is not None:
         inner = _spans(bold, links, inside_bold=True)
         return inner if inside_bold else f"<b>{inner}</b>"
     if italic is not None:
-        return f"<i>{_text(italic)}</i>"
-    return f"<s>{_text(found['struck'])}</s>"
+        return f"<i>{_spans(italic, links, inside_bold=inside_bold)}</i>"
+    return f"<s>{_spans(found['struck'], links, inside_bold=inside_bold)}</s>"
 
 
 def _plain_span(found: re.Match[str], links: _Links) -> str:
     if found["label"] is not None:
         return f"{found['label']} {found['url']}" if links.allows(found["url"]) else found["label"]
     if found["code"] is not None:
-        return found["code"][1:-1]
+        return _code(found)
     spans = (found[name] for name in ("bold", "bold2", "italic", "italic2", "struck"))
     return next((span for span in spans if span is not None), found[0])
 
 
+def _code(found: re.Match[str]) -> str:
+    return found["code"].strip("`").strip() or found["code"]
+
+
 def _text(text: str) -> str:
-    return html.escape(_ESCAPED.sub(r"\1", text), quote=False)
+    """Words alone: what Telegram would link by itself stands as code, for nobody vouches for it."""
+    plain, made, position = _unescaped(text), "", 0
+    for found in _DETECTED.finditer(plain):
+        made += f"{html.escape(plain[position : found.start()], quote=False)}<code>"
+        made += f"{html.escape(found[0], quote=False)}</code>"
+        position = found.end()
+    return made + html.escape(plain[position:], quote=False)
+
+
+def _unescaped(text: str) -> str:
+    return _ESCAPED.sub(r"\1", text)
 
 
 def _code_block(lines: Sequence[str], language: str) -> str:
