@@ -50,6 +50,10 @@ def cited(text: str, step: int = 10_000) -> tuple[str, list[int]]:
         ("Two  blanks and `open code", "Two  blanks and `open code"),
         ("I use whttp and http as words: https", "I use whttp and http as words: https"),
         ("a\0b\ud800c", "a\ufffdb\ufffdc"),
+        (r"Escaped \[2\] and \[99\], not \[x\] or a \ slash\\", r"Escaped [1] and, not \[x\] or a \ slash\\"),
+        ("run \u202egpj.sh\u202c \u2066now\u2069", "run gpj.sh now"),
+        ("<me@evil.example> <b> 1 < 2 <3", "< me@evil.example> <b> 1 < 2 <3"),
+        ("steam://run/1 discord://x", "`steam://run/1` `discord://x`"),
     ],
 )
 @pytest.mark.parametrize("step", [10_000, 7, 1])
@@ -89,7 +93,7 @@ def test_a_title_cannot_break_out_of_its_link() -> None:
     assert markdown_link(page) == "[(javascript:alert(1)) img onerror=x b](https://d/a%29%28x)"
 
 
-SIGNS = [*"[]()!`<>:/ \n12x^.~\\", "http", "](", "https://e.x/a", "[1]", "```", "www."]
+SIGNS = [*"[]()!`<>:/ \n12x^.~\\@", "http", "](", "https://e.x/a", "[1]", "```", "www."]
 MARKUP = st.lists(st.sampled_from(SIGNS), max_size=40).map("".join)
 
 

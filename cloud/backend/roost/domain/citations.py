@@ -22,13 +22,15 @@ _UNSAFE_IN_LABEL = re.compile(r"[\[\]`*<>\\|~]+")
 _BLANKS = re.compile(r"\s+")
 # Control characters have no business in an answer; half a character cannot be stored.
 _UNSTORABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
-_MARKER = re.compile(r"\[\^?(\d{1,4}(?:\s*[,;]\s*\d{1,4})*)\]|【(\d{1,4})[^】\n]{0,30}】")
-_HALF_MARKER = re.compile(r"\[\^?(?:\d[\d\s,;]*)?$|【[^】\n]*$")
+# Signs that turn the order of what follows round, so that it reads as what it is not (CVE-2021-42574).
+_TURNING = re.compile(r"[\u202a-\u202e\u2066-\u2069]")
+_MARKER = re.compile(r"\\?\[\^?(\d{1,4}(?:\s*[,;]\s*\d{1,4})*)\\?\]|【(\d{1,4})[^】\n]{0,30}】")
+_HALF_MARKER = re.compile(r"\\?\[\^?(?:\d[\d\s,;]*\\?)?$|【[^】\n]*$")
 _LABEL = r"!?\[((?:[^\[\]\n\\]|\\.|\[[^\[\]\n]*\](?:\([^()\n]*\))?)*)\]"
 _TARGET = r"\(\s*(?:<[^<>\n]*>|[^\s()]*(?:\([^\s()]*\)[^\s()]*)*)(?:\s+[^()\n]*)?\)"
 _LINK = re.compile(_LABEL + _TARGET)
 # What markdown renderers and chat platforms turn into links by themselves.
-_SCHEMES = ("https", "http", "ftp", "tg", "ton", "javascript", "data", "vbscript")
+_SCHEMES = ("https", "http", "ftp", "tg", "ton", "steam", "discord", "javascript", "data", "vbscript")
 _ADDRESS = re.compile(
     rf"(?:(?:{'|'.join(_SCHEMES)})://|(?:mailto|xmpp|javascript|vbscript|data):|www\.)[^\s<>\"'`\[\]]+",
     re.IGNORECASE,
@@ -38,11 +40,11 @@ _BEGINNINGS = sorted(
     | {start[:size] for start in ("www.", "mailto:", "xmpp:") for size in range(1, len(start) + 1)}
 )
 _HALF_ADDRESS = re.compile(rf"(?:{'|'.join(map(re.escape, _BEGINNINGS))})$", re.IGNORECASE)
-_AUTOLINK = re.compile(r"<(?=[A-Za-z][A-Za-z0-9+.-]{1,31}:)")
-_HALF_AUTOLINK = re.compile(r"<[A-Za-z][A-Za-z0-9+.-]{0,31}$|<$")
+_AUTOLINK = re.compile(r"<(?=[A-Za-z][A-Za-z0-9+.-]{1,31}:|[\w.+-]{1,64}@)")
+_HALF_AUTOLINK = re.compile(r"<[\w.+-]{0,64}$")
 _FENCE = re.compile(r"(?:^|(?<=\n)) {0,3}(`{3,}|~{3,})")
 _TRAILING = ".,;:!?"
-_NEXT = re.compile(rf"[\[!`~<【]|{_ADDRESS.pattern}|{_HALF_ADDRESS.pattern}", re.IGNORECASE)
+_NEXT = re.compile(rf"[\[!`~<【]|\\(?=\[|$)|{_ADDRESS.pattern}|{_HALF_ADDRESS.pattern}", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +86,8 @@ def plain_label(text: str) -> str:
 
 
 def storable(text: str) -> str:
-    """The text without control characters and halves of characters."""
-    return _UNSTORABLE.sub("\ufffd", text)
+    """The text without control characters, halves of characters and signs that turn its order round."""
+    return _UNSTORABLE.sub("\ufffd", _TURNING.sub("", text))
 
 
 def nearest_pages(passages: Sequence[Passage], limit: int = 3) -> tuple[Citation, ...]:
@@ -162,7 +164,7 @@ class CitedText:
         sign = self._pending[0]
         if sign in "`~":
             return self._code(final)
-        if sign in "[!【":
+        if sign in "[!【\\":
             return self._bracket(final)
         if sign == "<":
             return self._angle(final)
@@ -205,7 +207,7 @@ class CitedText:
             return ""
         if not final and len(self._pending) < HELD_LINK:
             half_marker = _HALF_MARKER.match(self._pending) and len(self._pending) < HELD_MARKER
-            if half_marker or self._pending == "!" or _may_become_link(self._pending):
+            if half_marker or self._pending in ("!", "\\") or _may_become_link(self._pending):
                 return None
         return self._plain(1)
 
@@ -282,7 +284,7 @@ class CitedText:
 
 def _may_become_link(text: str) -> bool:
     """Whether what begins with a bracket lacks only its end to be a link or an image."""
-    if text[0] == "!" and not text.startswith("!["):
+    if text[0] == "\\" or (text[0] == "!" and not text.startswith("![")):
         return False
     opening, closing = "[", "]"
     depth = 0
