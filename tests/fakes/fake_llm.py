@@ -56,12 +56,15 @@ class Sent:
 
 @dataclass
 class FakeLlm:
-    """`answer` makes the text from the request; `pause_s` lies between two pieces of it."""
+    """`answer` makes the text from the request; `pause_s` lies between two pieces of it. `in_parts`: contents
+    are lists, thoughts among them, as Mistral's are.
+    """
 
     port: int = 0
     answer: Callable[[Sent], str] = lambda _: "Press start [1]."
     fault: Fault | None = None
     streams: bool = True
+    in_parts: bool = False
     pause_s: float = 0.0
     piece_chars: int = 4
     finish_reason: str = "stop"
@@ -144,7 +147,7 @@ class _Handler(BaseHTTPRequestHandler):
         elif body.get("stream") and fake.streams:
             self._stream(fake, sent)
         else:
-            message = {"role": "assistant", "content": fake.answer(sent)}
+            message = {"role": "assistant", "content": self._content(fake.answer(sent))}
             self._json(
                 200,
                 {
@@ -176,7 +179,7 @@ class _Handler(BaseHTTPRequestHandler):
             if place == 2 and fake.fault == "cut":
                 self._hang_up()
                 return
-            self._chunk({"content": piece})
+            self._chunk({"content": self._content(piece)})
             if fake.pause_s:
                 time.sleep(fake.pause_s)
         self._chunk({}, fake.finish_reason)
@@ -187,6 +190,12 @@ class _Handler(BaseHTTPRequestHandler):
         if fake.fault == "hang_up_at_end":
             self._hang_up()
             fake.hung_up.release()
+
+    def _content(self, text: str) -> Any:
+        if not self.server.fake.in_parts:
+            return text
+        thought = {"type": "thinking", "thinking": [{"type": "text", "text": "Hm."}]}
+        return [thought, {"type": "text", "text": text}]
 
     def _faulty(self, fake: FakeLlm) -> None:
         if fake.fault == "error_event":

@@ -73,6 +73,38 @@ def test_an_answer_is_written_with_its_tokens(writer: OpenAICompatible, llm: Fak
     ]
 
 
+@pytest.mark.parametrize("piece_chars", [1, 4, 1_000])
+@pytest.mark.parametrize(
+    ("sent", "answer"),
+    [
+        ("<think>\nThey ask <b>how</b>.\n</think>\n\nPress [1].", "Press [1]."),
+        ("\n<think></think>Press [1].", "Press [1]."),
+        ("A <think>tag</think> stays.", "A <think>tag</think> stays."),
+        ("<thin", "<thin"),
+    ],
+)
+def test_what_a_model_thinks_aloud_first_is_no_part_of_its_answer(
+    writer: OpenAICompatible, llm: FakeLlm, sent: str, answer: str, piece_chars: int
+) -> None:
+    llm.piece_chars = piece_chars
+    llm.say(sent)
+    assert written(writer, llm)[0].strip() == answer
+
+
+def test_a_model_that_only_thinks_wrote_nothing(writer: OpenAICompatible, llm: FakeLlm) -> None:
+    llm.say("<think>On and on")
+    with pytest.raises(RemoteUnreachable, match="empty answer"):
+        written(writer, llm)
+
+
+@pytest.mark.parametrize("streams", [True, False])
+def test_of_content_in_parts_the_text_is_the_answer(
+    writer: OpenAICompatible, llm: FakeLlm, streams: bool
+) -> None:
+    llm.streams, llm.in_parts = streams, True
+    assert written(writer, llm)[0] == "Press start [1]."
+
+
 def test_an_answer_cut_at_the_models_limit_says_so(writer: OpenAICompatible, llm: FakeLlm) -> None:
     llm.finish_reason, llm.usage_tokens = "length", None
     assert written(writer, llm) == ("Press start [1].", WritingEnded(None, cut=True))

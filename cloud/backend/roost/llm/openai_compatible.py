@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from roost.clock import Clock
 from roost.errors import AddressRefused, RemoteError, RemoteRejected, RemoteUnreachable
 from roost.llm.patience import Limits, Over, Patience
+from roost.llm.thoughts import without_thoughts
 from roost.services.ports import AddressGuard, Endpoint, PromptMessage, WritingEnded, WrittenText
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ class OpenAICompatible:
         failure: RemoteError | None = None
         size_chars = 0
         try:
-            for step in self._stream(client, model, messages, patience):
+            for step in without_thoughts(self._stream(client, model, messages, patience)):
                 patience.progress()
                 if isinstance(step, WrittenText):
                     size_chars += len(step.text)
@@ -243,7 +244,7 @@ def _streamed(lines: Iterator[str], patience: Patience) -> Iterator[WrittenText 
             if chunk.get("error"):
                 raise RemoteUnreachable("The model endpoint reported an error.", code="endpoint_error")
             for choice in (chunk.get("choices") or ())[:1]:
-                yield WrittenText(str((choice.get("delta") or {}).get("content") or ""))
+                yield WrittenText(_text_of((choice.get("delta") or {}).get("content")))
                 if choice.get("finish_reason"):
                     ended = WritingEnded(None, cut=choice["finish_reason"] == "length")
                     patience.end_within(END_S)
@@ -260,13 +261,17 @@ def _streamed(lines: Iterator[str], patience: Patience) -> Iterator[WrittenText 
 def _whole(response: Any) -> Iterator[WrittenText | WritingEnded]:
     document = json.loads(response.read())
     choice = document["choices"][0]
-    text = choice["message"]["content"]
-    if not isinstance(text, str):
-        raise TypeError("content")
-    yield WrittenText(text)
+    yield WrittenText(_text_of(choice["message"]["content"]))
     usage = document.get("usage") or {}
     tokens = usage.get("total_tokens")
     yield WritingEnded(tokens if isinstance(tokens, int) else None, choice.get("finish_reason") == "length")
+
+
+def _text_of(content: object) -> str:
+    """What a message says: its content is text, none, or parts of which some are text."""
+    if isinstance(content, list):
+        return "".join(_text_of(part.get("text")) for part in content if part.get("type") == "text")
+    return content if isinstance(content, str) else ""
 
 
 def _forbidden() -> RemoteRejected:
