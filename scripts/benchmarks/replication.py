@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import random
 import socket
 import sqlite3
@@ -33,6 +34,8 @@ LASTING_S = 10.0
 WRITERS = 32
 WRITES_EACH = 150
 SEGMENTS = 2000
+LARGE_ROWS = (1_000_000, 1_150_000)
+"""Before shipping begins, and after: SQLite never uses the page at 1 GiB, which lies between."""
 NAME = "conversations"
 
 
@@ -42,12 +45,19 @@ def run() -> str:
         figures = [figure for size_mb in SIZES_MB for figure in _loads(root / f"size{size_mb}", url, size_mb)]
         figures += _latencies(root / "latency", url)
         figures += _restores(root / "restore", url)
+        figures += _beyond_a_gib(root / "large", url)
     how = (
         "Google's client library, a Cloud Storage server on loopback in another process. A transaction is a "
         "row of 1 kB of words, indexed by an id that rises, and an update of an older row anywhere. CPU is "
         f"that of the shipper's threads over {LASTING_S:.0f} s."
     )
     return show("Replication", how, figures)
+
+
+_MANY = """
+INSERT INTO load (v) WITH RECURSIVE n(i) AS (SELECT ? UNION ALL SELECT i + 1 FROM n WHERE i + 1 < ?)
+SELECT printf('%0*d', 990, i * 7919) FROM n
+"""
 
 
 class _Shipped:
@@ -111,6 +121,10 @@ class _Shipped:
             )
 
         self.database.write(run)
+
+    def write_many(self, first: int, end: int) -> None:
+        """In one transaction, made by SQLite itself."""
+        self.database.write(lambda db: db.exec_driver_sql(_MANY, (first, end)))
 
     def keep_writing(self, rate: int) -> float:
         """CPU seconds that the shipper's threads need for a second of this load."""
@@ -223,6 +237,53 @@ def _restores(folder: Path, url: str) -> Iterator[Figure]:
     took_s = restore()
     yield Figure(f"the same with {segments} segments behind the snapshot", f"{took_s:.2f} s", "-", "-", None)
     made.close()
+
+
+def _beyond_a_gib(folder: Path, url: str) -> Iterator[Figure]:
+    """Needs 2.5 GB of disk."""
+    emptied(url)
+    made = _Shipped(folder, url)
+    made.fill(0)
+    first, last = LARGE_ROWS
+    with closing(sqlite3.connect(made.database.path)) as db:
+        db.execute("PRAGMA synchronous=OFF")
+        db.execute(_MANY, (0, first))
+        db.commit()
+    made.ship(1)
+    for start in range(first, last, 10_000):
+        made.write_many(start, start + 10_000)
+    before = made.shipper.standing().snapshots
+    made.shipper.snapshot_now()
+    while (standing := made.shipper.standing()).snapshots == before:
+        if standing.trouble is not None:
+            raise ValueError(standing.trouble)
+        time.sleep(0.1)
+    made.write_many(last, last + 1000)
+    made.shipper.flush(60)
+    target = folder / "restored"
+    target.mkdir()
+    began_s = time.monotonic()
+    restored = LogRestore(made.store, threading.Event()).restore(target).files[NAME]
+    took_s = time.monotonic() - began_s
+    size_bytes = restored.stat().st_size
+    equal = _digest(restored) == _digest(made.database.path)
+    yield Figure(
+        f"restoring {size_bytes / 1e9:.2f} GB, grown across 1 GiB while it was shipped",
+        f"{took_s:.2f} s, {'equal' if equal else 'not equal'} row by row",
+        "equal",
+        "-",
+        equal and size_bytes > 2**30,
+    )
+    made.close()
+
+
+def _digest(path: Path) -> str:
+    """Of every row."""
+    digest = hashlib.sha256()
+    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as db:
+        for row in db.execute("SELECT id, k, v FROM load ORDER BY id"):
+            digest.update(repr(row).encode())
+    return digest.hexdigest()
 
 
 def _id(number: int) -> str:
