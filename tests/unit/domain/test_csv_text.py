@@ -22,6 +22,9 @@ from roost.domain.csv_text import csv_lines, neutral
         "\u00a0=1",
         "＝1+1",  # noqa: RUF001 - what Excel takes for an equals sign too
         '=HYPERLINK("http://evil.example","x")',
+        "\u200b=1",
+        "\ufeff@SUM(A1)",
+        "\tplain",
     ],
 )
 def test_79_a_cell_is_never_a_formula(cell: str) -> None:
@@ -29,6 +32,14 @@ def test_79_a_cell_is_never_a_formula(cell: str) -> None:
     assert neutral(cell) == "'" + cell
     [row] = read(list(csv_lines(("text",), [(cell,)])))[1:]
     assert row == ["'" + cell]
+
+
+@pytest.mark.parametrize("end", [";", "\n", "\r\n", "\t"])
+@pytest.mark.parametrize("passed_over", ["", " ", '"', "\u200b"])
+def test_79_no_part_of_a_cell_is_one_where_other_signs_separate(end: str, passed_over: str) -> None:
+    """Excel in most of Europe separates by semicolons: of `"a","b;=c;d"` it makes three cells."""
+    formula = f"{passed_over}=cmd|'/C calc'!A0;then"
+    assert neutral(f"why{end}{formula}") == f"why{end}'{formula}"
 
 
 @pytest.mark.parametrize(

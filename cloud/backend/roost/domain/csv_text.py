@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 
 # By this mark Excel knows UTF-8.
 BYTE_ORDER_MARK = "\ufeff"
 LINE_END = "\r\n"
-# What begins a formula in Excel, LibreOffice or Google Sheets, also in its full-width form.
-_FORMULA = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+# What begins a formula in Excel, LibreOffice or Google Sheets, also in its full-width form, behind signs that
+# they pass over. A cell also begins behind a semicolon, a tab and an end of line: where a comma is the
+# decimal sign, Excel takes these for the separators, and the quotes around all but the first cell for text.
+_FORMULA = re.compile(
+    '(^|;|\t|\r\n?|\n)([\\s"\u200b-\u200f\u2060\ufeff]*)(?=[=+@\\-\uff1d\uff0b\uff0d\uff20])'
+)
 _BREAKS_OUT = ("\t", "\r", "\n")
 
 Cell = str | int | float | None
@@ -35,7 +40,6 @@ def _written(cell: Cell) -> str:
 
 
 def neutral(text: str) -> str:
-    """The text, behind an apostrophe where a spreadsheet would compute it (OWASP, CSV injection)."""
-    if text.startswith(_BREAKS_OUT) or text.lstrip().startswith(_FORMULA):
-        return "'" + text
-    return text
+    """The text, with an apostrophe before what a spreadsheet would compute (OWASP, CSV injection)."""
+    safe = _FORMULA.sub(r"\1'\2", text)
+    return "'" + safe if safe.startswith(_BREAKS_OUT) else safe
