@@ -184,6 +184,21 @@ def test_pages_are_counted_once_an_answer_and_by_source(talk: Talk) -> None:
     assert talk.unanswered(choice=elsewhere) == {}
 
 
+def test_thumbs_down_of_one_moment_are_read_bit_by_bit(talk: Talk) -> None:
+    asked = [talk.chat(f"Why {number}?") for number in range(5)]
+
+    def judge(db: Transaction) -> None:
+        for answer_id in asked:
+            chat.set_feedback(db, answer_id, "down", None, NOON)
+
+    talk.database.write(judge)
+    with talk.database.read() as db:
+        whole = insights.thumbs_down(db, CHIEF, MONTH, 20)
+        first = insights.thumbs_down(db, CHIEF, MONTH, 3)
+        assert first + insights.thumbs_down(db, CHIEF, MONTH, 3, first[-1]) == whole
+        assert len(whole) == 5
+
+
 def test_what_is_deleted_is_no_longer_counted(talk: Talk) -> None:
     talk.chat("Do you sell cages?", REFUSAL)
     talk.chat("Do you sell cages?", REFUSAL, person="telegram:2", at=NOON - timedelta(days=20))

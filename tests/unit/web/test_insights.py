@@ -8,6 +8,7 @@ import pytest
 
 from roost.domain.accounts import Role
 from roost.domain.answers import Citation, Evidence
+from roost.services.insights import READ_AT_ONCE
 from tests.fakes.fixed_answerer import plain_answer
 from tests.fakes.installation import TOKEN, Browser, Installation
 
@@ -87,7 +88,9 @@ def test_of_somebody_elses_bot_or_widget_nothing_is_learned(house: Installation,
 
 def test_79_an_export_opens_in_a_spreadsheet_without_formulas(house: Installation, owner: Browser) -> None:
     """Hostile case 79: CSV cell =cmd -> neutralised."""
-    refuse_cages(house)
+    house.answerer.answer_made = lambda question: replace(
+        plain_answer(question), text="Intro:\n- first\n  - second"
+    )
     hostile = '=cmd|"/C calc"!A0 cages, "quoted", 日本語'
     asked = owner.post("/api/ask", {"question": hostile}).json
     answer = owner.get(f"/api/threads/{asked['thread_id']}/messages").json["items"][1]["id"]
@@ -99,6 +102,18 @@ def test_79_an_export_opens_in_a_spreadsheet_without_formulas(house: Installatio
     [header, row] = list(csv.reader(io.StringIO(file.data.decode("utf-8-sig"), newline="")))
     assert header[:3] == ["at", "question", "reason"]
     assert row[1:3] == ["'" + hostile, "'\t=1+1"]
+    assert row[3] == "Intro:\n• first\n  • second"
     for each in ("unanswered", "asked", "pages"):
         assert owner.get(f"/api/insights/export?list={each}").status_code == 200
     assert owner.get("/api/insights/export?list=everything").status_code == 422
+
+
+def test_an_export_holds_more_than_is_read_at_once(house: Installation, owner: Browser) -> None:
+    count = READ_AT_ONCE + 1
+    for number in range(count):
+        asked = owner.post("/api/ask", {"question": f"Why is it {number}?"}).json
+        answer = owner.get(f"/api/threads/{asked['thread_id']}/messages").json["items"][1]["id"]
+        owner.post(f"/api/messages/{answer}/feedback", {"thumb": "down"})
+    file = owner.get("/api/insights/export?list=judged")
+    rows = list(csv.reader(io.StringIO(file.data.decode("utf-8-sig"), newline="")))[1:]
+    assert [row[1] for row in rows] == [f"Why is it {number}?" for number in reversed(range(count))]

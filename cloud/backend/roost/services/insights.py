@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -33,6 +34,8 @@ LONGEST_PERIOD = timedelta(days=400)
 USUAL_PERIOD = timedelta(days=30)
 SHOWN = 20
 EXPORTED = 10_000
+READ_AT_ONCE = 200
+_BULLET = re.compile(r"^([ \t]*)[-+*] ", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,17 +99,17 @@ class WorkspaceInsights:
 
     def export(self, person: Person, wanted: Wanted, what: InsightList) -> Iterator[str]:
         """The lines of a CSV file, up to 10,000 rows; its cells are text to every spreadsheet. Raises as
-        `insights` does.
+        `insights` does, at once.
         """
         sight, choice = self._look(person, wanted)
+        if what is InsightList.JUDGED:
+            return _judged_file(self._all_judged(sight, choice))
         with self._conversations.read() as db:
             match what:
                 case InsightList.UNANSWERED:
                     return _topics_file(stored.unanswered_topics(db, sight, choice, EXPORTED))
                 case InsightList.ASKED:
                     return _topics_file(stored.asked_topics(db, sight, choice, EXPORTED))
-                case InsightList.JUDGED:
-                    return _judged_file(stored.thumbs_down(db, sight, choice, EXPORTED))
                 case InsightList.PAGES:
                     return _pages_file(stored.cited_pages(db, sight, choice, EXPORTED))
 
@@ -120,6 +123,19 @@ class WorkspaceInsights:
             found = stored.list_unanswered(db, sight, before_id=before, limit=limit + 1)
         items = tuple(found[:limit])
         return UnansweredPage(items, items[-1].id if len(found) > limit else None)
+
+    def _all_judged(self, sight: Sight, choice: Choice) -> Iterator[Judged]:
+        """Read bit by bit as the file is fetched: whole answers by the thousands are much, and whoever
+        fetches slowly holds no connection meanwhile.
+        """
+        last: Judged | None = None
+        for _ in range(EXPORTED // READ_AT_ONCE):
+            with self._conversations.read() as db:
+                found = stored.thumbs_down(db, sight, choice, READ_AT_ONCE, last)
+            yield from found
+            if len(found) < READ_AT_ONCE:
+                return
+            last = found[-1]
 
     def _look(self, person: Person, wanted: Wanted) -> tuple[Sight, Choice]:
         period = self.period(wanted)
@@ -169,14 +185,19 @@ def _topics_file(topics: Sequence[Topic]) -> Iterator[str]:
     )
 
 
-def _judged_file(judged: Sequence[Judged]) -> Iterator[str]:
+def _judged_file(judged: Iterable[Judged]) -> Iterator[str]:
     return csv_lines(
         ("at", "question", "reason", "answer", "where", "bot"),
-        [
-            (timestamp(each.at), each.question, each.reason, each.answer, each.platform, each.bot_id)
+        (
+            (timestamp(each.at), each.question, each.reason, _listed(each.answer), each.platform, each.bot_id)
             for each in judged
-        ],
+        ),
     )
+
+
+def _listed(answer: str) -> str:
+    """With dots before the items of its lists: a spreadsheet would take dashes for formulas."""
+    return _BULLET.sub(r"\1• ", answer)
 
 
 def _pages_file(pages: Sequence[CitedPage]) -> Iterator[str]:

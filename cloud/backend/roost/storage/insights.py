@@ -104,9 +104,14 @@ def _topics(db: Connection, where: str, having: str, values: Mapping[str, object
     ]
 
 
-def thumbs_down(db: Connection, sight: Sight, choice: Choice, limit: int) -> list[Judged]:
-    """The latest first."""
+def thumbs_down(
+    db: Connection, sight: Sight, choice: Choice, limit: int, behind: Judged | None = None
+) -> list[Judged]:
+    """The latest first; those that follow `behind` in this order."""
     where, values = _chosen(sight, choice)
+    if behind is not None:
+        where += " AND (f.created_at, f.message_id) < (:judged_at, :answer_id)"
+        values |= {"judged_at": timestamp(behind.at), "answer_id": behind.answer_id}
     rows = db.execute(
         text(
             "SELECT q.answer_id, coalesce(m.text, q.topic) AS question, a.text AS answer, f.reason,"  # noqa: S608 - our own conditions

@@ -51,7 +51,7 @@ def get(call: Call, query: payloads.InsightQuery) -> payloads.Insights:
 def export(call: Call, query: payloads.InsightExportQuery) -> Response:
     """One list of the insights as CSV, for spreadsheets: UTF-8, and no cell is taken for a formula."""
     lines = call.services.insights.export(call.person, _wanted(query), domain.InsightList(query.list))
-    answer = Response("".join(lines), content_type="text/csv; charset=utf-8")
+    answer = Response(lines, content_type="text/csv; charset=utf-8")
     answer.headers["Content-Disposition"] = f'attachment; filename="roost-{query.list}.csv"'
     return answer
 
