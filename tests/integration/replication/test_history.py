@@ -54,6 +54,7 @@ def test_what_is_kept_is_listed_checked_and_restored(
     assert history["epochs"] == 1
     assert {each["database"] for each in history["snapshots"]} == set(NAMES)
     assert history["earliest"] <= history["latest"]
+    roost.ok("backup", "restore", "--at", history["earliest"], "--to", str(tmp_path / "earliest"))
     checked = roost.ok("backup", "verify")
     assert checked["restorable"] is True
     assert checked["gaps"] == []
@@ -93,6 +94,9 @@ def test_what_cannot_be_is_refused_in_a_sentence_and_leaves_nothing(
     house.flush()
     assert "not a time" in roost.refused(
         "backup", "restore", "--at", "yesterday", "--to", str(tmp_path / "x")
+    )
+    assert "not a time" in roost.refused(
+        "backup", "restore", "--at", "0001-01-01T00:00:00+14:00", "--to", str(tmp_path / "x")
     )
     assert "begins at" in roost.refused(
         "backup", "restore", "--at", "2001-01-01T00:00:00Z", "--to", str(tmp_path / "x")

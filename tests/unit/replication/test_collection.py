@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -10,13 +11,17 @@ import pytest
 
 from roost.clock import SystemClock, timestamp
 from roost.domain.replication import PageState
-from roost.replication.collection import collect
+from roost.errors import NotFound, ObjectDamaged
+from roost.replication.collection import DELETED_AT_ONCE, collect
 from roost.replication.directory_store import DirectoryStore
 from roost.replication.epochs import EpochDocument, begin_epoch
 from roost.replication.layout import snapshot
 from roost.replication.log_reader import Log
-from roost.replication.moments import position_at
+from roost.replication.moments import kept_at, position_at
 from roost.replication.segment import Kind, Position, Segment, pack
+from roost.replication.snapshot_objects import listed_snapshots
+from roost.replication.snapshots import EVERY_SEGMENTS
+from roost.replication.verification import verify
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 STATE = PageState(7, 1, 4096)
@@ -157,3 +162,55 @@ def test_the_last_segment_until_a_moment_is_found_over_clocks_that_differ(tmp_pa
     assert position_at(log, chain, ends, NOW - timedelta(days=2)) == Position(1, 0)
     assert position_at(log, chain, ends, NOW) == Position(2, 1)
     assert position_at(log, chain, ends, NOW + timedelta(days=2)) == Position(2, 1)
+
+
+def test_what_is_large_goes_first_so_that_a_busy_log_cannot_keep_it(tmp_path: Path) -> None:
+    filed = Filed(tmp_path / "bucket", 40)
+    collect(filed.store, ("a",), NOW, 79 - 32)
+    assert len(filed.names("v1/snap/a/")) <= 32
+    assert len(filed.names("v1/log/00000001/")) == 160
+    assert DELETED_AT_ONCE > EVERY_SEGMENTS
+
+
+def test_nothing_goes_while_a_document_in_between_is_missing(tmp_path: Path) -> None:
+    filed = Filed(tmp_path / "bucket", 40)
+    later = NOW + timedelta(days=8)
+    filed._segment(2, 2, later, Kind.CLEAN_END)
+    filed._begin(3, 2, 2, later)
+    for seq in range(1, 40):
+        at = later + timedelta(hours=6 * seq)
+        filed._segment(3, seq, at, Kind.DATA)
+        filed.snapshot(3, seq, at)
+    document = filed.store.get("v1/epochs/00000002.json")
+    filed.store.delete("v1/epochs/00000002.json")
+    before = filed.names("v1/")
+    with pytest.raises(ObjectDamaged, match=r"00000002\.json is missing"):
+        filed.collect(later + timedelta(days=10))
+    assert filed.names("v1/") == before
+    assert verify(filed.store, threading.Event()).gaps[0].position == Position(2, 0)
+    filed.store.put("v1/epochs/00000002.json", document)
+    assert filed.collect(later + timedelta(days=10)) > 0
+
+
+def test_where_snapshots_alone_are_kept_the_one_before_the_moment_is_meant(tmp_path: Path) -> None:
+    filed = Filed(tmp_path / "bucket", 40)
+    later = NOW + timedelta(days=15)
+    for seq in range(2, 61):
+        at = NOW + timedelta(hours=6 * seq)
+        filed._segment(2, seq, at, Kind.DATA)
+        filed.snapshot(2, seq, at)
+    filed.collect(later)
+    log = Log(filed.store)
+    chain, ends = log.epochs(), {1: 160, 2: 60}
+    snapshots = {"a": listed_snapshots(filed.store, "a")}
+
+    def found(moment: datetime) -> Position:
+        return kept_at(log, chain, ends, snapshots, position_at(log, chain, ends, moment))
+
+    # The second epoch had begun, and nothing of its first hours is kept.
+    last_before = max(each.position for each in snapshots["a"] if each.position.epoch == 1)
+    assert found(NOW + timedelta(hours=1)) == last_before
+    assert found(later - timedelta(days=1)) == Position(2, 56)
+    oldest = min(each.at for each in snapshots["a"])
+    with pytest.raises(NotFound, match=timestamp(oldest)):
+        found(oldest - timedelta(hours=1))

@@ -44,6 +44,8 @@ def list_(command: Command) -> None:
                 f"{history.bucket} can give back every moment from {_shown(history.earliest)} to "
                 f"{_shown(history.latest)}."
             )
+            if any(each.at < history.earliest for each in history.snapshots):
+                terminal.say("Of the time before, it gives back the moments of the snapshots.")
         elif history.copies:
             terminal.say(f"{history.bucket} holds plain copies only.")
         else:
@@ -119,11 +121,11 @@ def _moment(typed: str | None) -> datetime | None:
         return None
     try:
         moment = datetime.fromisoformat(typed)
-    except ValueError as error:
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except (ValueError, OverflowError) as error:
         raise InvalidInput(
             f"{typed!r} is not a time. Write it as 2026-03-01T09:30:00Z.", field="at"
         ) from error
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
 
 
 def _show_snapshots(command: Command, snapshots: Any) -> None:

@@ -14,7 +14,7 @@ from itertools import pairwise
 from roost.errors import ObjectDamaged, ObjectMissing, PreconditionFailed
 from roost.replication.epochs import EpochDocument
 from roost.replication.layout import EPOCHS, LOG
-from roost.replication.log_reader import Log, seq_of, time_of
+from roost.replication.log_reader import Log, missing_epoch, seq_of, time_of
 from roost.replication.object_store import ObjectStat, ObjectStore
 from roost.replication.segment import Position
 from roost.replication.snapshot_objects import Snapshot, listed_snapshots
@@ -24,7 +24,8 @@ SEGMENTS_FOR = timedelta(days=7)
 SNAPSHOTS_FOR = timedelta(days=30)
 EVERY_SNAPSHOT_FOR = timedelta(days=1)
 NEWEST_KEPT = 2
-DELETED_AT_ONCE = 2000
+DELETED_AT_ONCE = 5000
+"""More than comes in between two snapshots, so that what is left over shrinks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,15 +46,20 @@ def collect(store: ObjectStore, databases: Sequence[str], now: datetime, limit: 
     chain = log.epochs()
     if not chain:
         return 0
+    missing = log.documents.missing()
+    if missing is not None:
+        # What hangs on it is not superfluous: it can be had again.
+        raise missing_epoch(store, missing)
     listed = {name: listed_snapshots(store, name) for name in databases}
     on_chain = _on_chain(chain, listed)
     kept = _kept(log, chain, on_chain, now)
     if kept is None:
         return 0
+    # The few large ones first: segments alone may be as many as go at once.
     superfluous = [
-        *_segments(store, kept, now - SEGMENTS_FOR),
         *_snapshots(listed, kept, chain[-1].epoch, now - SEGMENTS_FOR),
         *_epochs(store, kept),
+        *_segments(store, kept, now - SEGMENTS_FOR),
     ]
     deleted = 0
     for stat in superfluous[:limit]:

@@ -136,6 +136,16 @@ class Epochs:
         """The one that followed this one. Raises ObjectDamaged."""
         return next((document for document in self.backwards() if document.prev_epoch == epoch), None)
 
+    def missing(self) -> int | None:
+        """The epoch whose document somebody took from between others, so that nothing before it can be had
+        until it is put back. Documents that are not kept any more go oldest first. Raises ObjectDamaged.
+        """
+        oldest = list(self.backwards())[-1:]
+        earlier = oldest[0].prev_epoch if oldest else None
+        if earlier is None:
+            return None
+        return earlier if any(self.find(number) for number in self._numbers if number < earlier) else None
+
     def _fetch(self, epoch: int) -> EpochDocument | None:
         try:
             return parse_epoch(self._store.get(epoch_document(epoch)))

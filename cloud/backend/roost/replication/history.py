@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -12,13 +12,15 @@ from pathlib import Path
 from roost.clock import parse_timestamp
 from roost.domain.images import LIMIT_BYTES, is_named_so, is_picture
 from roost.errors import InvalidInput, NotFound, ObjectMissing, Unavailable
+from roost.replication.collection import collected_until
 from roost.replication.download import download
+from roost.replication.epochs import EpochDocument
 from roost.replication.layout import DATABASES, IMAGES, plain_copy
 from roost.replication.log_reader import Log
 from roost.replication.log_restore import LogRestore
 from roost.replication.markers import sync_folder
 from roost.replication.object_store import ObjectStat, ObjectStore
-from roost.replication.segment import AT
+from roost.replication.segment import AT, Position
 from roost.replication.snapshot_objects import Snapshot, listed_snapshots
 from roost.replication.verification import SnapshotReport, verify
 from roost.services.backup_history import Checked, History, KeptCopy, KeptSnapshot, Recovered, Told
@@ -37,12 +39,14 @@ class BucketHistory:
     def look(self) -> History:
         log = Log(self._store)
         chain = log.epochs()
-        found = [each for database in DATABASES for each in listed_snapshots(self._store, database)]
+        listed = {database: listed_snapshots(self._store, database) for database in DATABASES}
+        found = [each for snapshots in listed.values() for each in snapshots]
+        latest = log.head(chain[-1]).last_at if chain else None
         copies = [KeptCopy(stat.name, stat.size_bytes) for stat in self._plain_copies().values()]
         return History(
             bucket=self._store.place,
-            earliest=_earliest(found) if chain else None,
-            latest=log.head(chain[-1]).last_at if chain else None,
+            earliest=None if latest is None else _earliest(log, chain, listed, latest),
+            latest=latest,
             epochs=len(chain),
             snapshots=[
                 KeptSnapshot(each.stat.name, each.database, each.at, each.stat.size_bytes) for each in found
@@ -143,13 +147,21 @@ class BucketHistory:
         return found
 
 
-def _earliest(snapshots: list[Snapshot]) -> datetime | None:
-    """From when on every database has a snapshot to begin with."""
-    firsts = [
-        min((each.at for each in snapshots if each.database == name), default=None) for name in DATABASES
-    ]
-    known = [first for first in firsts if first is not None]
-    return max(known) if len(known) == len(DATABASES) else None
+def _earliest(
+    log: Log, chain: Sequence[EpochDocument], listed: Mapping[str, Sequence[Snapshot]], latest: datetime
+) -> datetime | None:
+    """From when on every moment is kept: what every database can begin with, and all that follows."""
+    began = {document.epoch: document.created for document in chain}
+    floor = collected_until(log, chain, listed, latest) or Position(chain[0].epoch, 0)
+    firsts = []
+    for snapshots in listed.values():
+        behind = [each for each in snapshots if each.position >= floor and each.position.epoch in began]
+        if not behind:
+            return None
+        first = min(behind, key=lambda each: each.position)
+        # What an epoch begins with was packed before it began.
+        firsts.append(max(first.at, began[first.position.epoch]))
+    return max(firsts)
 
 
 def _kept(report: SnapshotReport) -> KeptSnapshot:

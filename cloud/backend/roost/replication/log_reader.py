@@ -11,7 +11,7 @@ from roost.clock import parse_timestamp
 from roost.domain.replication import PageState
 from roost.errors import BucketUnreachable, ObjectDamaged, ObjectMissing
 from roost.replication.epochs import EpochDocument, Epochs
-from roost.replication.layout import SHA256, epoch_log
+from roost.replication.layout import SHA256, epoch_document, epoch_log
 from roost.replication.layout import segment as segment_name
 from roost.replication.object_store import ObjectStat, ObjectStore
 from roost.replication.segment import AT, Kind, PackedSegment, Position, Segment, pack, unpack
@@ -116,6 +116,14 @@ def missing_segment(store: ObjectStore, position: Position) -> ObjectDamaged:
     return ObjectDamaged(
         f"The log in {store.place} has a gap: {segment_name(position.epoch, position.seq)} is missing. "
         "Put it back, or restore to a moment before it with `roost backup restore --at`.",
+        code="log_gap",
+    )
+
+
+def missing_epoch(store: ObjectStore, epoch: int) -> ObjectDamaged:
+    return ObjectDamaged(
+        f"The log in {store.place} has a gap: {epoch_document(epoch)} is missing, and nothing before it can "
+        "be restored. Put it back.",
         code="log_gap",
     )
 

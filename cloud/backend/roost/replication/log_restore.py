@@ -20,7 +20,7 @@ from roost.errors import ObjectDamaged, ObjectMissing, Unavailable
 from roost.replication.epochs import EpochDocument
 from roost.replication.layout import segment as segment_name
 from roost.replication.log_reader import Log, damaged, fetch_segment, missing_segment, seq_of
-from roost.replication.moments import position_at
+from roost.replication.moments import kept_at, position_at
 from roost.replication.object_store import ObjectStat, ObjectStore
 from roost.replication.pages import PageHashes, apply_change
 from roost.replication.segment import Kind, PageChange, Position, Segment, pack, unpack
@@ -134,7 +134,7 @@ class _Run:
             default=0,
         )
         self._ends[newest.epoch] = self._log.last_seq(newest.epoch, known)
-        target = self._target(upto)
+        target = self._target(upto, snapshots)
         for name in newest.base:
             self._begin(name, snapshots[name], target)
         start = min(file.position for file in self._files.values())
@@ -154,9 +154,12 @@ class _Run:
         for file in self._files.values():
             file.path.unlink(missing_ok=True)
 
-    def _target(self, upto: Position | datetime | None) -> Position:
+    def _target(
+        self, upto: Position | datetime | None, snapshots: Mapping[str, Sequence[Snapshot]]
+    ) -> Position:
         if isinstance(upto, datetime):
-            return position_at(self._log, self._chain, self._ends, upto)
+            found = position_at(self._log, self._chain, self._ends, upto)
+            return kept_at(self._log, self._chain, self._ends, snapshots, found)
         newest = self._chain[-1].epoch
         if upto is None:
             return Position(newest, self._ends[newest])

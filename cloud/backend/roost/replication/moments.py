@@ -7,9 +7,11 @@ from datetime import datetime
 
 from roost.clock import timestamp
 from roost.errors import NotFound
+from roost.replication.collection import collected_until
 from roost.replication.epochs import EpochDocument
 from roost.replication.log_reader import Log, seq_of, time_of
 from roost.replication.segment import Position
+from roost.replication.snapshot_objects import Snapshot
 
 
 def position_at(
@@ -27,6 +29,36 @@ def position_at(
     raise NotFound(
         f"The log in the bucket begins at {timestamp(chain[0].created)}: later than {timestamp(moment)}. "
         "Choose a later moment."
+    )
+
+
+def kept_at(
+    log: Log,
+    chain: Sequence[EpochDocument],
+    ends: Mapping[int, int],
+    snapshots: Mapping[str, Sequence[Snapshot]],
+    found: Position,
+) -> Position:
+    """`found`, where every moment is kept. Before that, where there are snapshots alone: the newest of them
+    until then which every database has.
+
+    Raises NotFound when all that is kept is later.
+    """
+    floor = collected_until(log, chain, snapshots, log.head(chain[-1]).last_at)
+    if floor is None or found >= floor:
+        return found
+    kept = [
+        {each.position: each.at for each in listed if each.position.seq <= ends.get(each.position.epoch, -1)}
+        for listed in snapshots.values()
+    ]
+    together = set.intersection(*map(set, kept))
+    earlier = [position for position in together if position <= found]
+    if earlier:
+        return max(earlier)
+    oldest = kept[0][min(together, default=max(kept[0]))]
+    raise NotFound(
+        f"The bucket keeps nothing of that time any more: its oldest snapshot is of {timestamp(oldest)}. "
+        "Choose that moment, or a later one."
     )
 
 

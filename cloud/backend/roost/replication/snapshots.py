@@ -124,6 +124,9 @@ class SnapshotTaker:
     def _collect_garbage(self) -> None:
         try:
             self._collect()
+        except ObjectDamaged as error:
+            log.error("Nothing of the log is deleted: %s", error.message)
+            self.trouble = error.message
         except RoostError as error:
             # What is left over costs a little, and goes after the next snapshot.
             log.warning("What the log does not need could not be deleted: %s", error.message)

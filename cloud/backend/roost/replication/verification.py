@@ -14,7 +14,7 @@ from roost.errors import ObjectDamaged, ObjectMissing, Unavailable
 from roost.replication.collection import collected_until
 from roost.replication.epochs import EpochDocument
 from roost.replication.layout import segment as segment_name
-from roost.replication.log_reader import Log, damaged, fetch_segment, missing_segment, seq_of
+from roost.replication.log_reader import Log, damaged, fetch_segment, missing_epoch, missing_segment, seq_of
 from roost.replication.object_store import ObjectStore
 from roost.replication.segment import Position
 from roost.replication.snapshot_objects import Snapshot, fetch_snapshot, listed_snapshots
@@ -90,6 +90,9 @@ def verify(
     # Before it only single segments are kept, for the snapshots that stand on them.
     floor = collected_until(log, chain, snapshots, log.head(chain[-1]).last_at) or Position(chain[0].epoch, 0)
     gaps: list[Gap] = []
+    missing = log.documents.missing()
+    if missing is not None:
+        gaps.append(Gap(Position(missing, 0), missing_epoch(store, missing).message))
     segments = 0
     for document in chain:
         if document.epoch < floor.epoch:

@@ -35,8 +35,8 @@ class KeptCopy:
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """`earliest` and `latest` bound the moments that can be restored; None where only plain copies
-    are kept.
+    """Every moment from `earliest` to `latest` can be restored, and of the time before the snapshots; None
+    where only plain copies are kept.
     """
 
     bucket: str
