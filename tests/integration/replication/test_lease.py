@@ -9,6 +9,7 @@ from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -33,7 +34,7 @@ from roost.replication.lease import (
     take,
 )
 from roost.replication.log_reader import Log
-from roost.replication.object_store import ABSENT, ObjectStore
+from roost.replication.object_store import ABSENT, ObjectStat, ObjectStore
 from roost.replication.renewal import Renewal
 from roost.replication.sealing import seal
 from roost.replication.segment import Kind
@@ -134,6 +135,23 @@ def test_it_is_valid_from_the_beginning_of_the_last_renewal(store: ObjectStore) 
     assert not lease.valid()
     lease.renew(lambda: False)
     assert lease.valid()
+
+
+def test_what_a_slow_renewal_takes_is_taken_off_its_time(tmp_path: Path) -> None:
+    clock = HandClock()
+
+    class Slow(DirectoryStore):
+        def put(self, *arguments: Any, **named: Any) -> ObjectStat:
+            clock.s += 4
+            return super().put(*arguments, **named)
+
+    path = tmp_path / "slow"
+    path.mkdir()
+    lease = require(held_by(Slow(path, clock), clock, "a"))
+    assert lease.renewed_s_ago == 4
+    clock.s += 10
+    lease.renew(lambda: False)
+    assert lease.renewed_s_ago == 4
 
 
 @pytest.mark.parametrize("ttl_s", [3, 4, 30, 600])
@@ -438,17 +456,17 @@ def test_a_holder_that_ships_while_it_is_sealed_is_fenced_and_nothing_shipped_is
 
     writer = threading.Thread(target=load)
     writer.start()
-    while len(shipped) < 3 + seed * 3:
-        done.wait(0.001)
+    wait_until(lambda: len(shipped) >= 3 + seed * 3, "something is shipped")
     epochs = Epochs(store)
     newest = epochs.newest
     assert newest is not None
     head = seal(store, Log(store, epochs), newest, SystemClock().now())
     before = list(shipped)
     assert head.ended is Kind.SEAL
-    while not house.fenced:
-        done.wait(0.001)
-    done.set()
+    try:
+        wait_until(lambda: bool(house.fenced), "the holder that was replaced is fenced")
+    finally:
+        done.set()
     house.running.abandon()
     writer.join()
     house.die()
