@@ -13,7 +13,7 @@ from roost.domain.accounts import Role
 from roost.domain.answers import Answer as Made
 from roost.domain.answers import Citation, Evidence, Question
 from roost.domain.images import LIMIT_BYTES
-from roost.services.widget_answers import PER_ADDRESS_A_MINUTE
+from roost.services.widget_answers import PER_ADDRESS_A_MINUTE, Answered, Asking
 from tests.fakes.installation import TOKEN, Answer, Browser, Installation
 
 GIF = b"GIF89a" + b"pixels"
@@ -266,6 +266,19 @@ def test_what_a_visitor_read_before_leaving_is_kept_and_the_question_can_be_aske
         stored = db.execute(text("SELECT text, status FROM messages WHERE role = 'assistant'")).one()
     assert tuple(stored) == ("The first part", "stopped")
     assert events(page.ask("How?", question_id))[-1][0] == "done"
+
+
+def test_a_visitor_whose_answer_does_not_come_yet_hears_that_it_is_on_its_way(
+    house: Installation, widget: Any
+) -> None:
+    house.answerer.hold()
+    asking = Asking(house.ids.new(), house.ids.new(), "How?", "203.0.113.7")
+    answer = house.services.widget_answers.ask(house.services.widgets.known(widget["key"]), asking)
+    events = answer.events(0.01)
+    assert (next(events), next(events)) == (None, None)
+    house.answerer.release()
+    assert isinstance([event for event in events if event is not None][-1], Answered)
+    answer.close()
 
 
 def test_bad_input_gets_a_sentence(house: Installation, widget: Any) -> None:

@@ -8,6 +8,7 @@ import re
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from queue import Empty, SimpleQueue
 from typing import Literal
 
 from roost.clock import Clock, Ids
@@ -62,7 +63,7 @@ VisitorEvent = SourcesFound | TextAdded | TextReplaced | Answered
 
 
 class WidgetAnswers:
-    """`conversations` is conversations.db. Thread-safe. An answer is made in the thread that reads it."""
+    """`conversations` is conversations.db. Thread-safe."""
 
     def __init__(
         self, conversations: Database, answerer: Answerer, bots: BotAnswers, clock: Clock, ids: Ids
@@ -201,10 +202,23 @@ class VisitorAnswer:
         self._stored = False
         self._closed = False
 
-    def events(self) -> Iterator[VisitorEvent]:
-        """To be read once. Raises what retrieval and storage raise, and Unavailable when Roost stops."""
-        for event in self._begin(lambda: self._closed or self._stopping.is_set()):
+    def events(self, silence_s: float) -> Iterator[VisitorEvent | None]:
+        """To be read once; None each time that nothing came for `silence_s`. Raises what retrieval and
+        storage raise, and Unavailable when Roost stops.
+        """
+        made: SimpleQueue[AnswerEvent | Exception] = SimpleQueue()
+        # In a thread of its own, so that whoever reads can tell the visitor that an answer is on its way, and
+        # notices when there is no visitor any more.
+        threading.Thread(target=self._make, args=(made,), name="visitor-answer", daemon=True).start()
+        while True:
+            try:
+                event = made.get(timeout=silence_s)
+            except Empty:
+                yield None
+                continue
             match event:
+                case Exception():
+                    raise event
                 case Finished(answer):
                     self._stored = True
                     if answer.stopped and self._stopping.is_set():
@@ -219,6 +233,13 @@ class VisitorAnswer:
                 case TextReplaced(text):
                     self._text = text
             yield event
+
+    def _make(self, made: SimpleQueue[AnswerEvent | Exception]) -> None:
+        try:
+            for event in self._begin(lambda: self._closed or self._stopping.is_set()):
+                made.put(event)
+        except Exception as error:  # noqa: BLE001 - the thread's edge - whoever reads raises it
+            made.put(error)
 
     def close(self) -> None:
         """May be called twice. What was written until the visitor left is stored."""

@@ -22,7 +22,7 @@ from roost.web.payload import ErrorDetail
 from roost.web.payloads_chat import RunDelta, RunSources
 from roost.web.payloads_widgets import LogoQuery, ShownLook, VisitorAnswer, VisitorQuestion, VisitorThumb
 from roost.web.static_pages import StaticFile, StaticPages
-from roost.web.streams import HEARTBEAT, frame
+from roost.web.streams import HEARTBEAT, HEARTBEAT_S, frame
 from roost.web.threads import shown_citations
 from roost.web.widgets import shown_logo, shown_to_pages
 
@@ -108,14 +108,18 @@ def _opened(call: Call, key: str) -> Widget:
 
 
 def _frames(answer: widget_answers.VisitorAnswer) -> Iterator[bytes]:
-    """Text that comes within a tenth of a second goes out together."""
+    """Text that comes within a tenth of a second goes out together; while none comes, a sign of life."""
     # Sent at once, so that the page sees an open stream before the first word is there.
     yield HEARTBEAT
     held, sent_s = "", 0.0
     try:
-        for event in answer.events():
+        for event in answer.events(HEARTBEAT_S):
             now_s = time.monotonic()
             match event:
+                case None:
+                    yield _delta(held) if held else HEARTBEAT
+                    held = ""
+                    continue
                 case TextAdded(added):
                     held += added
                     if now_s - sent_s >= BATCH_S:
