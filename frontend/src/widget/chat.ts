@@ -85,7 +85,7 @@ export class Chat {
     root.adoptedStyleSheets = [sheet];
     root.append(element('div', { class: 'all' }, this.panel, this.launcher, this.spoken));
     this.panel.addEventListener('keydown', (event) => {
-      if (event.key === 'Escape') this.show(false);
+      if (event.key === 'Escape' && !event.isComposing) this.show(false);
     });
     // What is typed here is no shortcut of the page around it.
     for (const name of ['keydown', 'keypress', 'keyup'])

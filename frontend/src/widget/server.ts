@@ -21,6 +21,9 @@ export interface Draft {
 }
 
 const SILENCE_MS = 60_000;
+const COMES_BACK_FOR_MS = 60_000;
+const PAUSE_MS = 2_000;
+const PAUSE_MOST_MS = 10_000;
 
 /** The addresses of one widget. No cookie goes along, whatever the page has. */
 export class Server {
@@ -77,9 +80,27 @@ export class Server {
     signal?: AbortSignal,
     cache: RequestCache = 'no-store',
   ): Promise<Response> {
-    let response: Response;
+    const until_ms = Date.now() + COMES_BACK_FOR_MS;
+    for (;;) {
+      const response = await this.sendOnce(what, body, signal, cache);
+      if (response.ok) return response;
+      // Roost starts, or is replaced by a newer one: nothing of it was done, and it says when to come back.
+      if (response.status === 503 && Date.now() < until_ms) await pause(response, signal);
+      else {
+        const told = await response.json().catch(() => null);
+        throw new Refused(told?.error?.message ?? words.unreachable, response.status);
+      }
+    }
+  }
+
+  private async sendOnce(
+    what: string,
+    body: object | undefined,
+    signal: AbortSignal | undefined,
+    cache: RequestCache,
+  ): Promise<Response> {
     try {
-      response = await fetch(`${this.base}/${what}`, {
+      return await fetch(`${this.base}/${what}`, {
         credentials: 'omit',
         cache,
         referrerPolicy: 'no-referrer',
@@ -92,10 +113,19 @@ export class Server {
       if (signal?.aborted) throw error;
       throw new Refused(words.unreachable, 0);
     }
-    if (response.ok) return response;
-    const told = await response.json().catch(() => null);
-    throw new Refused(told?.error?.message ?? words.unreachable, response.status);
   }
+}
+
+/** Waits as long as the refusal asks for. Rejects with an AbortError when `signal` aborts. */
+async function pause(refusal: Response, signal: AbortSignal | undefined): Promise<void> {
+  const asked_ms = Number(refusal.headers.get('Retry-After')) * 1_000 || PAUSE_MS;
+  await new Promise<void>((resolve, reject) => {
+    const timer = setTimeout(resolve, Math.min(asked_ms, PAUSE_MOST_MS));
+    signal?.addEventListener('abort', () => {
+      clearTimeout(timer);
+      reject(signal.reason);
+    });
+  });
 }
 
 /** A stream that goes silent is a dead connection. */

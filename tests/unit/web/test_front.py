@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from roost.services.readiness import Readiness
+from roost.services.readiness import Readiness, State
 from roost.settings import Settings
 from roost.web.front import Front
 from roost.web.static_pages import StaticPages
@@ -68,6 +68,30 @@ def test_the_session_says_that_roost_is_starting_and_how_one_may_sign_in(front: 
     assert answer.json["sign_in"] == {"google": False, "local": True, "link": False}
     proxied = Answer(front, "/api/session", HTTP_X_FORWARDED_FOR="203.0.113.9")
     assert proxied.json["sign_in"]["local"] is False
+
+
+def test_pages_with_a_widget_can_read_that_they_shall_come_back(tmp_path: Path) -> None:
+    """Also once the application is there, which knows no widget before its databases are open."""
+    (tmp_path / "widget.js").write_text("let b = 2;")
+    readiness = Readiness()
+    front = Front(StaticPages(tmp_path), Settings.from_env({}), readiness)
+    front.attach(application)
+    for method in ("GET", "POST"):
+        answer = Answer(front, "/widget/v1/w_1/ask", method, HTTP_ORIGIN="https://docs.example.com")
+        assert (answer.status, answer.json["error"]["code"]) == (503, "restoring")
+        assert answer.headers["Retry-After"] == "2"
+        assert answer.headers["Access-Control-Allow-Origin"] == "*"
+        assert answer.headers["Access-Control-Expose-Headers"] == "Retry-After"
+    preflight = Answer(front, "/widget/v1/w_1/ask", "OPTIONS")
+    assert (preflight.status, preflight.body) == (204, b"")
+    assert preflight.headers["Access-Control-Allow-Headers"] == "Content-Type"
+    assert "Access-Control-Allow-Credentials" not in preflight.headers
+    script = Answer(front, "/widget/v1/w_1/widget.js")
+    assert (script.status, script.body) == (200, b"let b = 2;")
+    assert script.headers["Cross-Origin-Resource-Policy"] == "cross-origin"
+    assert Answer(front, "/widget/v1/w_1/look", HTTP_HOST="evil.example").headers == {"X-From": "application"}
+    readiness.set(State.READY)
+    assert Answer(front, "/widget/v1/w_1/ask", "POST").headers == {"X-From": "application"}
 
 
 def test_the_rest_of_the_api_asks_to_come_back(front: Front) -> None:

@@ -1,5 +1,5 @@
 """What answers first: the page's files and the probes always, and, while the application is still being
-built, the rest honestly with "starting".
+built, the rest honestly with "starting"; pages of other sites with a widget until Roost is ready.
 
 Importing and building the application takes a good second of CPU; the page can be open, and say what is going
 on, long before that. Nothing here needs a framework.
@@ -8,7 +8,7 @@ on, long before that. Nothing here needs a framework.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from roost.services.readiness import Readiness
@@ -32,6 +32,16 @@ SECURITY_HEADERS = {
 }
 NOT_PAGES = frozenset({"api", "auth", "webhooks", "widget", "manual", "healthz", "readyz", "metrics"})
 RETRY_AFTER_S = 2
+WIDGETS = "/widget/v1/"
+# Whose pages may read what is answered under a key is not known yet: that Roost is not ready, every page may.
+WIDGET_HEADERS = {
+    **SECURITY_HEADERS,
+    "Cross-Origin-Resource-Policy": "cross-origin",
+    "Access-Control-Allow-Origin": "*",
+    "Access-Control-Allow-Methods": "GET, POST",
+    "Access-Control-Allow-Headers": "Content-Type",
+    "Access-Control-Expose-Headers": "Retry-After",
+}
 
 
 class Front:
@@ -52,6 +62,12 @@ class Front:
             file = self._pages.find(environ["PATH_INFO"]) or self._index_for(environ["PATH_INFO"])
             if file is not None:
                 return respond(file, environ, start_response, SECURITY_HEADERS.items())
+        if (
+            environ["PATH_INFO"].startswith(WIDGETS)
+            and not self._readiness.standing.ready
+            and is_sent_to_us(environ, self._settings)
+        ):
+            return self._for_widgets(environ, start_response)
         if application is not None:
             return application(environ, start_response)
         return self._while_starting(environ, start_response)
@@ -59,6 +75,23 @@ class Front:
     def _index_for(self, path: str) -> StaticFile | None:
         """The one page for every address the browser makes up; not for what is named like a file."""
         return None if "." in path.rsplit("/", 1)[-1] or path.startswith("/assets/") else self._pages.index
+
+    def _for_widgets(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        """The chat's script, which then comes back until Roost is ready, and a refusal that it can read."""
+        standing = self._readiness.standing
+        script = self._pages.find("/widget.js") if environ["PATH_INFO"].endswith("/widget.js") else None
+        if script is not None and environ["REQUEST_METHOD"] in ("GET", "HEAD"):
+            return respond(script, environ, start_response, WIDGET_HEADERS.items())
+        if environ["REQUEST_METHOD"] == "OPTIONS":
+            start_response("204 No Content", [*WIDGET_HEADERS.items()])
+            return []
+        return _error(
+            start_response,
+            "503 Service Unavailable",
+            standing.state,
+            standing.reason or "Roost is starting.",
+            WIDGET_HEADERS,
+        )
 
     def _while_starting(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         method, path = environ["REQUEST_METHOD"], environ["PATH_INFO"]
@@ -100,17 +133,28 @@ def _is_of_the_page(environ: Environ) -> bool:
     return environ["REQUEST_METHOD"] in ("GET", "HEAD") and first not in NOT_PAGES
 
 
-def _error(start_response: StartResponse, status: str, code: str, message: str) -> Iterable[bytes]:
-    return _json(start_response, status, {"error": {"code": code, "message": message}})
+def _error(
+    start_response: StartResponse,
+    status: str,
+    code: str,
+    message: str,
+    security: Mapping[str, str] = SECURITY_HEADERS,
+) -> Iterable[bytes]:
+    return _json(start_response, status, {"error": {"code": code, "message": message}}, security)
 
 
-def _json(start_response: StartResponse, status: str, payload: dict[str, Any]) -> Iterable[bytes]:
+def _json(
+    start_response: StartResponse,
+    status: str,
+    payload: dict[str, Any],
+    security: Mapping[str, str] = SECURITY_HEADERS,
+) -> Iterable[bytes]:
     body = json.dumps(payload).encode()
     headers = [
         ("Content-Type", "application/json"),
         ("Content-Length", str(len(body))),
         ("Cache-Control", "no-store"),
-        *SECURITY_HEADERS.items(),
+        *security.items(),
     ]
     if status.startswith("503"):
         headers.append(("Retry-After", str(RETRY_AFTER_S)))
