@@ -16,7 +16,8 @@ function copySelected(text: string): boolean {
   field.setAttribute('aria-hidden', 'true');
   field.style.position = 'fixed';
   field.style.opacity = '0';
-  document.body.append(field);
+  // What lies outside an open dialog cannot be selected.
+  (focused?.closest('dialog') ?? document.body).append(field);
   field.select();
   const done = document.execCommand('copy');
   field.remove();

@@ -1,4 +1,4 @@
-import { type ReactNode, useEffect } from 'react';
+import { type ReactNode, useEffect, useId } from 'react';
 
 /** Heading, actions and body of a page; sets the document's title. */
 export function Page({
@@ -23,6 +23,35 @@ export function Page({
       </header>
       {children}
     </div>
+  );
+}
+
+/** A part of a page under a heading of its own, with what stands below and beside the heading. */
+export function Section({
+  title,
+  hint,
+  actions,
+  children,
+}: {
+  title: string;
+  hint?: string;
+  actions?: ReactNode;
+  children: ReactNode;
+}) {
+  const id = useId();
+  return (
+    <section aria-labelledby={id} className="flex min-w-0 flex-col gap-3">
+      <div className="flex flex-wrap items-start justify-between gap-x-4 gap-y-1">
+        <div className="min-w-0 flex-1 basis-60">
+          <h2 id={id} className="text-lg font-semibold">
+            {title}
+          </h2>
+          {hint ? <p className="max-w-prose text-sm text-ink-2">{hint}</p> : null}
+        </div>
+        {actions}
+      </div>
+      {children}
+    </section>
   );
 }
 

@@ -4,6 +4,8 @@ import type { Platform } from '../lib/apiTypes';
 export const controls = {
   close: 'Close',
   cancel: 'Cancel',
+  copy: 'Copy',
+  copied: 'Copied',
   loading: 'Loading…',
   retry: 'Try again',
   prompt: 'Prompt',

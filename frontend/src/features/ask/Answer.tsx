@@ -1,7 +1,7 @@
 import { Check, CircleAlert, Copy, Info, RotateCcw } from 'lucide-react';
 import { memo, type ReactNode, useCallback, useEffect, useRef, useState } from 'react';
 import type { Citation, Message } from '../../lib/apiTypes';
-import { copyText } from '../../lib/copyText';
+import { useCopy } from '../../lib/useCopy';
 import { Button, IconButton } from '../../ui/Button';
 import { AnswerText } from './AnswerText';
 import { CitationPopover } from './CitationPopover';
@@ -180,22 +180,17 @@ function Author({ message }: { message: Message }) {
   );
 }
 
-const COPIED_MS = 2_000;
-
 function CopyButton({ message }: { message: Message }) {
-  const [copied, setCopied] = useState(false);
-  async function copy() {
+  const { copied, copy } = useCopy();
+  const copyAnswer = () => {
     const sources = message.citations.map(
       ({ n, title, url }) => `[${n}] ${title}: ${new URL(url, location.origin).href}`,
     );
-    const done = await copyText([message.text, ...(sources.length > 0 ? ['', ...sources] : [])].join('\n'));
-    if (!done) return;
-    setCopied(true);
-    setTimeout(() => setCopied(false), COPIED_MS);
-  }
+    void copy([message.text, ...(sources.length > 0 ? ['', ...sources] : [])].join('\n'));
+  };
   return (
     <>
-      <IconButton label={copied ? words.copied : words.copy} onClick={() => void copy()}>
+      <IconButton label={copied ? words.copied : words.copy} onClick={copyAnswer}>
         {copied ? <Check size={16} aria-hidden className="text-ok" /> : <Copy size={16} aria-hidden />}
       </IconButton>
       <span role="status" className="sr-only">

@@ -4,6 +4,7 @@ import { type FormEvent, type RefObject, useDeferredValue, useEffect, useId, use
 import type { Thread } from '../../lib/apiTypes';
 import { useListShortcuts } from '../../lib/shortcuts';
 import { Button } from '../../ui/Button';
+import { ConfirmDialog } from '../../ui/ConfirmDialog';
 import { Dialog } from '../../ui/Dialog';
 import { TextField } from '../../ui/Field';
 import { Menu } from '../../ui/Menu';
@@ -228,23 +229,16 @@ function Remove({
     });
   }
   return (
-    <Dialog
+    <ConfirmDialog
       title={words.removeTitle}
+      what={words.removeWhat(thread.title)}
+      submitLabel={words.remove}
+      cancelLabel={words.keep}
+      busy={write.isPending}
+      error={write.error}
+      onSubmit={remove}
       onClose={onClose}
-      footer={
-        <>
-          <Button look="quiet" onClick={onClose} autoFocus>
-            {words.keep}
-          </Button>
-          <Button look="danger" disabled={write.isPending} onClick={remove}>
-            {words.remove}
-          </Button>
-        </>
-      }
-    >
-      <p className="break-words">{words.removeWhat(thread.title)}</p>
-      {write.error ? <FailedState error={write.error} /> : null}
-    </Dialog>
+    />
   );
 }
 

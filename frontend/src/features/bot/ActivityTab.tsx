@@ -1,5 +1,6 @@
 import type { Bot } from '../../lib/apiTypes';
 import { ago, count, dateTime, useNow } from '../../lib/time';
+import { listLook } from '../../ui/looks';
 import { transports, activity as words } from './strings';
 
 export function ActivityTab({ bot }: { bot: Bot }) {
@@ -17,7 +18,7 @@ export function ActivityTab({ bot }: { bot: Bot }) {
     [words.changed, dateTime(bot.updated_at)],
   ];
   return (
-    <dl className="max-w-xl divide-y divide-line rounded-2 border border-line bg-surface">
+    <dl className={`max-w-xl ${listLook}`}>
       {rows.map(([name, value]) => (
         <div key={name} className="flex min-h-11 flex-wrap items-center justify-between gap-x-4 px-4 py-2">
           <dt className="text-ink-2">{name}</dt>

@@ -1,6 +1,6 @@
 import { Link, useNavigate, useSearch } from '@tanstack/react-router';
 import { Download } from 'lucide-react';
-import { type ReactNode, useId, useMemo } from 'react';
+import { useMemo } from 'react';
 import type { AskedTopic, CitedPage, Insights, JudgedAnswer } from '../../lib/apiTypes';
 import { useBots } from '../../lib/bots';
 import { type InsightSearch, insightSearch, periods } from '../../lib/insightSearch';
@@ -11,13 +11,12 @@ import { useWidgets } from '../../lib/widgets';
 import { buttonLook } from '../../ui/Button';
 import { ExternalLink } from '../../ui/ExternalLink';
 import { SelectField } from '../../ui/Field';
-import { Page } from '../../ui/Page';
+import { listLook } from '../../ui/looks';
+import { Page, Section } from '../../ui/Page';
 import { EmptyState, FailedState, LoadingState } from '../../ui/States';
 import { Chart } from './Chart';
-import { exportAddress, insightQuery, useInsights } from './insightsApi';
+import { exportAddress, insightQuery, type ListName, useInsights } from './insightsApi';
 import { asked, chart, judged, open, pages, totals, insights as words } from './strings';
-
-const list = 'divide-y divide-line rounded-2 border border-line bg-surface';
 
 /** What people asked, what was left open, and what is read most: over a period, of a bot, widget or source. */
 export function InsightsPage() {
@@ -145,22 +144,23 @@ function Found({
         {whole ? words.nothingAll : words.nothing}
       </EmptyState>
     );
+  const file = (of: string, list: ListName) => <File of={of} list={list} query={query} />;
   return (
     <div className="flex flex-col gap-10">
       <Totals insights={insights} />
       <Section title={chart.title}>
         <Chart insights={insights} />
       </Section>
-      <Section title={open.title} hint={open.hint} file={exportAddress('unanswered', query)}>
+      <Section title={open.title} hint={open.hint} actions={file(open.title, 'unanswered')}>
         <Topics topics={insights.unanswered} name={open.title} empty={open.empty} colour="bg-warn" />
       </Section>
-      <Section title={judged.title} hint={judged.hint} file={exportAddress('judged', query)}>
+      <Section title={judged.title} hint={judged.hint} actions={file(judged.title, 'judged')}>
         <Judged items={insights.judged} />
       </Section>
-      <Section title={asked.title} hint={asked.hint} file={exportAddress('asked', query)}>
+      <Section title={asked.title} hint={asked.hint} actions={file(asked.title, 'asked')}>
         <Topics topics={insights.asked} name={asked.title} empty={asked.empty} colour="bg-accent" />
       </Section>
-      <Section title={pages.title} hint={pages.hint} file={exportAddress('pages', query)}>
+      <Section title={pages.title} hint={pages.hint} actions={file(pages.title, 'pages')}>
         <Pages items={insights.pages} />
       </Section>
     </div>
@@ -193,36 +193,17 @@ function Totals({ insights: { totals: found } }: { insights: Insights }) {
   );
 }
 
-function Section({
-  title,
-  hint,
-  file,
-  children,
-}: {
-  title: string;
-  hint?: string;
-  file?: string;
-  children: ReactNode;
-}) {
-  const id = useId();
+function File({ of, list, query }: { of: string; list: ListName; query: Record<string, string> }) {
   return (
-    <section aria-labelledby={id} className="flex min-w-0 flex-col gap-3">
-      <div className="flex flex-wrap items-start justify-between gap-x-4 gap-y-1">
-        <div className="min-w-0 flex-1 basis-60">
-          <h2 id={id} className="text-lg font-semibold">
-            {title}
-          </h2>
-          {hint ? <p className="max-w-prose text-sm text-ink-2">{hint}</p> : null}
-        </div>
-        {file ? (
-          <a href={file} download className={buttonLook('quiet')} aria-label={words.csvOf(title)}>
-            <Download size={16} aria-hidden />
-            {words.csv}
-          </a>
-        ) : null}
-      </div>
-      {children}
-    </section>
+    <a
+      href={exportAddress(list, query)}
+      download
+      className={buttonLook('quiet')}
+      aria-label={words.csvOf(of)}
+    >
+      <Download size={16} aria-hidden />
+      {words.csv}
+    </a>
   );
 }
 
@@ -241,7 +222,7 @@ function Topics({
   if (topics.length === 0) return <p className="text-ink-2">{empty}</p>;
   const most = topics[0]!.times;
   return (
-    <ol aria-label={name} className={list}>
+    <ol aria-label={name} className={listLook}>
       {topics.map(({ question, times, last_at, platforms }) => (
         <li key={question} className="flex flex-wrap items-baseline gap-x-4 gap-y-0.5 px-4 py-2">
           <span className="min-w-0 flex-1 basis-60 break-words">{shortened(question)}</span>
@@ -263,7 +244,7 @@ function Judged({ items }: { items: readonly JudgedAnswer[] }) {
   const now_ms = useNow();
   if (items.length === 0) return <p className="max-w-prose text-ink-2">{judged.empty}</p>;
   return (
-    <ol aria-label={judged.title} className={list}>
+    <ol aria-label={judged.title} className={listLook}>
       {items.map(({ id, question, answer, reason, at, platform }) => (
         <li key={id} className="flex min-w-0 flex-col gap-1 px-4 py-2">
           <div className="flex flex-wrap items-baseline gap-x-4">
@@ -289,7 +270,7 @@ function Pages({ items }: { items: readonly CitedPage[] }) {
   if (items.length === 0) return <p className="text-ink-2">{pages.empty}</p>;
   const most = items[0]!.times;
   return (
-    <ol aria-label={pages.title} className={list}>
+    <ol aria-label={pages.title} className={listLook}>
       {items.map(({ url, title, times, thumbs_down, source_id }) => (
         <li key={url} className="flex flex-wrap items-baseline gap-x-4 gap-y-0.5 px-4 py-2">
           <span className="min-w-0 flex-1 basis-60 break-words">

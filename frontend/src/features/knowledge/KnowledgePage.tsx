@@ -6,6 +6,7 @@ import { useListShortcuts, useShortcut } from '../../lib/shortcuts';
 import { count } from '../../lib/time';
 import { Button, buttonLook } from '../../ui/Button';
 import { Dialog } from '../../ui/Dialog';
+import { listLook } from '../../ui/looks';
 import { Page } from '../../ui/Page';
 import { FailedState, LoadingState } from '../../ui/States';
 import { useCrawlAll, useKnowledge, usePauseAll } from './knowledgeApi';
@@ -53,7 +54,7 @@ export function KnowledgePage() {
               <h2 className="me-auto text-sm font-medium">{words.sources}</h2>
               {knowledge.sources.length > 1 ? <ForAll sources={knowledge.sources} /> : null}
             </div>
-            <ul className="divide-y divide-line rounded-2 border border-line bg-surface">
+            <ul className={listLook}>
               {knowledge.sources.map((source) => (
                 <SourceRow key={source.id} source={source} />
               ))}

@@ -2,6 +2,7 @@ import { Search } from 'lucide-react';
 import { useEffect, useId, useRef, useState } from 'react';
 import type { FoundPassage } from '../../lib/apiTypes';
 import { useShortcut } from '../../lib/shortcuts';
+import { listLook } from '../../ui/looks';
 import { FailedState, LoadingState } from '../../ui/States';
 import { usePassages } from './knowledgeApi';
 import { finding as words } from './strings';
@@ -59,7 +60,7 @@ export function RetrievalSearch({ indexVersion }: { indexVersion: number }) {
       ) : (
         <ol
           aria-label={words.results}
-          className={`divide-y divide-line rounded-2 border border-line bg-surface ${found.isPlaceholderData ? 'opacity-60' : ''}`}
+          className={`${listLook} ${found.isPlaceholderData ? 'opacity-60' : ''}`}
         >
           {found.data.map((passage, at) => (
             // biome-ignore lint/suspicious/noArrayIndexKey: a page may be found by several passages; rank is what tells them apart

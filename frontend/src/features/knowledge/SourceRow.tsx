@@ -3,6 +3,7 @@ import { type FormEvent, useId, useState } from 'react';
 import type { Source } from '../../lib/apiTypes';
 import { ago, count, dateTime, useNow } from '../../lib/time';
 import { Button } from '../../ui/Button';
+import { ConfirmDialog } from '../../ui/ConfirmDialog';
 import { Dialog } from '../../ui/Dialog';
 import { SelectField } from '../../ui/Field';
 import { Menu } from '../../ui/Menu';
@@ -211,26 +212,15 @@ function Period({ source, onClose }: { source: Source; onClose: () => void }) {
 function Remove({ source, onClose }: { source: Source; onClose: () => void }) {
   const write = useRemoveSource();
   return (
-    <Dialog
+    <ConfirmDialog
       title={words.removeTitle}
+      what={words.removeWhat(sourceName(source), pagesText(source.pages))}
+      submitLabel={words.remove}
+      cancelLabel={words.keep}
+      busy={write.isPending}
+      error={write.error}
+      onSubmit={() => write.mutate(source.id, { onSuccess: onClose })}
       onClose={onClose}
-      footer={
-        <>
-          <Button look="quiet" autoFocus onClick={onClose}>
-            {words.keep}
-          </Button>
-          <Button
-            look="danger"
-            disabled={write.isPending}
-            onClick={() => write.mutate(source.id, { onSuccess: onClose })}
-          >
-            {words.remove}
-          </Button>
-        </>
-      }
-    >
-      <p className="break-words">{words.removeWhat(sourceName(source), pagesText(source.pages))}</p>
-      {write.error ? <FailedState error={write.error} /> : null}
-    </Dialog>
+    />
   );
 }

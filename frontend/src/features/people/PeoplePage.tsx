@@ -1,14 +1,14 @@
-import { type FormEvent, type ReactNode, useId, useState } from 'react';
+import { type FormEvent, useState } from 'react';
 import type { ListedPerson } from '../../lib/apiTypes';
 import { fieldError, formError } from '../../lib/formErrors';
 import { useUser } from '../../lib/session';
 import { ago, dateTime, useNow } from '../../lib/time';
 import { Button } from '../../ui/Button';
-import { Dialog } from '../../ui/Dialog';
+import { ConfirmDialog } from '../../ui/ConfirmDialog';
 import { TextField } from '../../ui/Field';
-import { Page } from '../../ui/Page';
+import { listLook, rowLook } from '../../ui/looks';
+import { Page, Section } from '../../ui/Page';
 import { EmptyState, FailedState, LoadingState } from '../../ui/States';
-import { controls } from '../../ui/strings';
 import {
   useAudit,
   useInvitations,
@@ -20,9 +20,6 @@ import {
 } from './peopleApi';
 import { SessionsOf } from './SessionsOf';
 import { audit, invitations as invitationWords, sessions as sessionWords, words } from './strings';
-
-const list = 'divide-y divide-line rounded-2 border border-line bg-surface';
-const row = 'flex min-h-11 flex-wrap items-center gap-x-4 gap-y-1 px-4 py-2';
 
 /** For owners: who is here, who is invited, who did what. */
 export function PeoplePage() {
@@ -43,18 +40,6 @@ export function PeoplePage() {
   );
 }
 
-function Section({ title, children }: { title: string; children: ReactNode }) {
-  const id = useId();
-  return (
-    <section aria-labelledby={id} className="flex min-w-0 flex-col gap-3">
-      <h2 id={id} className="text-lg font-semibold">
-        {title}
-      </h2>
-      {children}
-    </section>
-  );
-}
-
 type Question = { person: ListedPerson; ask: 'remove' | 'guest' };
 
 function Everybody() {
@@ -72,13 +57,13 @@ function Everybody() {
     );
   return (
     <>
-      <ul aria-label={words.here} className={list}>
+      <ul aria-label={words.here} className={listLook}>
         {people.data.map((person) => {
           const called = person.email ?? person.name;
           const movable = person.grant === 'invitation' || person.grant === 'nothing';
           const removable = person.role !== 'owner' && person.id !== me?.id;
           return (
-            <li key={person.id} className={row}>
+            <li key={person.id} className={rowLook}>
               <div className="min-w-0 flex-1 basis-48">
                 <p className="font-medium break-words">
                   {person.name}
@@ -145,32 +130,20 @@ function Confirm({ person, ask, onClose }: Question & { onClose: () => void }) {
   const remove = useRemove();
   const setRole = useSetRole();
   const called = person.email ?? person.name;
-  const pending = remove.isPending || setRole.isPending;
-  const failure = remove.error ?? setRole.error;
   const go = () => {
     if (ask === 'remove') remove.mutate(person.id, { onSuccess: onClose });
     else setRole.mutate({ id: person.id, role: 'guest' }, { onSuccess: onClose });
   };
   return (
-    <Dialog
+    <ConfirmDialog
       title={ask === 'remove' ? words.removeTitle(called) : words.guestTitle(called)}
+      what={ask === 'remove' ? words.removeWhat : words.guestWhat}
+      submitLabel={ask === 'remove' ? words.remove : words.makeGuest}
+      busy={remove.isPending || setRole.isPending}
+      error={remove.error ?? setRole.error}
+      onSubmit={go}
       onClose={onClose}
-      footer={
-        <>
-          <Button look="quiet" onClick={onClose}>
-            {controls.cancel}
-          </Button>
-          <Button look="danger" disabled={pending} onClick={go}>
-            {ask === 'remove' ? words.remove : words.makeGuest}
-          </Button>
-        </>
-      }
-    >
-      <div className="flex flex-col gap-4">
-        <p>{ask === 'remove' ? words.removeWhat : words.guestWhat}</p>
-        {failure ? <FailedState error={failure} /> : null}
-      </div>
-    </Dialog>
+    />
   );
 }
 
@@ -212,9 +185,9 @@ function Invitations() {
         open.data.length === 0 ? (
           <EmptyState>{invitationWords.empty}</EmptyState>
         ) : (
-          <ul aria-label={invitationWords.list} className={list}>
+          <ul aria-label={invitationWords.list} className={listLook}>
             {open.data.map((invitation) => (
-              <li key={invitation.id} className={row}>
+              <li key={invitation.id} className={rowLook}>
                 <div className="min-w-0 flex-1 basis-48">
                   <p className="font-medium break-all">{invitation.email}</p>
                   <p className="text-sm text-ink-2">
@@ -252,7 +225,7 @@ function Log() {
         entries.length === 0 ? (
           <EmptyState>{audit.empty}</EmptyState>
         ) : (
-          <ol aria-label={audit.list} className={list}>
+          <ol aria-label={audit.list} className={listLook}>
             {entries.map((entry) => (
               <li key={entry.id} className="flex flex-wrap gap-x-4 gap-y-0.5 px-4 py-2">
                 <time dateTime={entry.at} className="shrink-0 basis-40 text-sm text-ink-2 tabular-nums">

@@ -1,13 +1,14 @@
-import { Copy } from 'lucide-react';
 import { type FormEvent, useState } from 'react';
 import type { ApiKey } from '../../lib/apiTypes';
 import { fieldError, formError } from '../../lib/formErrors';
 import { ago, dateTime, useNow } from '../../lib/time';
 import { Button } from '../../ui/Button';
+import { ConfirmDialog } from '../../ui/ConfirmDialog';
+import { CopyLine } from '../../ui/CopyLine';
 import { Dialog } from '../../ui/Dialog';
 import { TextField } from '../../ui/Field';
+import { listLook, rowLook } from '../../ui/looks';
 import { EmptyState, FailedState, LoadingState } from '../../ui/States';
-import { controls } from '../../ui/strings';
 import { useApiKeys, useCreateKey, useRevokeKey } from './settingsApi';
 import { keys as words } from './strings';
 
@@ -66,9 +67,9 @@ function KeyList({ keys }: { keys: readonly ApiKey[] }) {
   if (keys.length === 0) return <EmptyState>{words.empty}</EmptyState>;
   return (
     <>
-      <ul aria-label={words.list} className="divide-y divide-line rounded-2 border border-line bg-surface">
+      <ul aria-label={words.list} className={listLook}>
         {keys.map((key) => (
-          <li key={key.id} className="flex min-h-11 flex-wrap items-center gap-x-4 gap-y-1 px-4 py-2">
+          <li key={key.id} className={rowLook}>
             <div className="min-w-0 flex-1 basis-48">
               <p className="font-medium break-words">{key.name}</p>
               <p className="text-sm text-ink-2">
@@ -93,34 +94,19 @@ function KeyList({ keys }: { keys: readonly ApiKey[] }) {
 function RevokeDialog({ apiKey, onClose }: { apiKey: ApiKey; onClose: () => void }) {
   const revoke = useRevokeKey();
   return (
-    <Dialog
+    <ConfirmDialog
       title={words.revokeTitle(apiKey.name)}
+      what={words.revokeWhat}
+      submitLabel={words.revoke}
+      busy={revoke.isPending}
+      error={revoke.error}
+      onSubmit={() => revoke.mutate(apiKey.id, { onSuccess: onClose })}
       onClose={onClose}
-      footer={
-        <>
-          <Button look="quiet" onClick={onClose}>
-            {controls.cancel}
-          </Button>
-          <Button
-            look="danger"
-            disabled={revoke.isPending}
-            onClick={() => revoke.mutate(apiKey.id, { onSuccess: onClose })}
-          >
-            {words.revoke}
-          </Button>
-        </>
-      }
-    >
-      <div className="flex flex-col gap-4">
-        <p>{words.revokeWhat}</p>
-        {revoke.error ? <FailedState error={revoke.error} /> : null}
-      </div>
-    </Dialog>
+    />
   );
 }
 
 function NewSecret({ secret, onClose }: { secret: string; onClose: () => void }) {
-  const [copied, setCopied] = useState(false);
   return (
     <Dialog
       title={words.secret}
@@ -133,17 +119,7 @@ function NewSecret({ secret, onClose }: { secret: string; onClose: () => void })
     >
       <div className="flex flex-col gap-4">
         <p>{words.made}</p>
-        <div className="flex flex-wrap items-center gap-2">
-          <code className="min-w-0 flex-1 basis-60 rounded-1 bg-sunken px-3 py-2 font-mono text-sm break-all select-all">
-            {secret}
-          </code>
-          {navigator.clipboard ? (
-            <Button onClick={() => void navigator.clipboard.writeText(secret).then(() => setCopied(true))}>
-              <Copy size={15} aria-hidden />
-              <span aria-live="polite">{copied ? words.copied : words.copy}</span>
-            </Button>
-          ) : null}
-        </div>
+        <CopyLine text={secret} />
       </div>
     </Dialog>
   );

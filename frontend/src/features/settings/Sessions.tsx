@@ -2,6 +2,7 @@ import type { OpenSession } from '../../lib/apiTypes';
 import { browserName } from '../../lib/browserName';
 import { ago, dateTime, useNow } from '../../lib/time';
 import { Button } from '../../ui/Button';
+import { listLook, rowLook } from '../../ui/looks';
 import { FailedState, LoadingState } from '../../ui/States';
 import { useEndSession, useSessions } from './settingsApi';
 import { sessions as words } from './strings';
@@ -27,9 +28,9 @@ export function Sessions() {
       .join(' · ');
   return (
     <div className="flex flex-col gap-3">
-      <ul aria-label={words.title} className="divide-y divide-line rounded-2 border border-line bg-surface">
+      <ul aria-label={words.title} className={listLook}>
         {sessions.data.map((session) => (
-          <li key={session.id} className="flex min-h-11 flex-wrap items-center gap-x-4 gap-y-1 px-4 py-2">
+          <li key={session.id} className={rowLook}>
             <div className="min-w-0 flex-1 basis-48">
               <p className="font-medium break-words">{browserName(session.user_agent) ?? words.unknown}</p>
               <p className="text-sm text-ink-2">{about(session)}</p>

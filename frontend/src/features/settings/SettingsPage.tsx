@@ -1,10 +1,9 @@
 import { useMutation } from '@tanstack/react-query';
-import { type ReactNode, useId } from 'react';
 import { setPreferences, type Theme, usePreferences } from '../../lib/preferences';
 import { useUser } from '../../lib/session';
 import { Button } from '../../ui/Button';
 import { Checkbox } from '../../ui/Field';
-import { Page } from '../../ui/Page';
+import { Page, Section } from '../../ui/Page';
 import { FailedState } from '../../ui/States';
 import { ApiKeys } from './ApiKeys';
 import { Sessions } from './Sessions';
@@ -34,18 +33,6 @@ export function SettingsPage() {
         )}
       </div>
     </Page>
-  );
-}
-
-function Section({ title, children }: { title: string; children: ReactNode }) {
-  const id = useId();
-  return (
-    <section aria-labelledby={id} className="flex min-w-0 flex-col gap-3">
-      <h2 id={id} className="text-lg font-semibold">
-        {title}
-      </h2>
-      {children}
-    </section>
   );
 }
 

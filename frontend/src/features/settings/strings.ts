@@ -36,8 +36,6 @@ export const keys = {
   empty: 'No keys yet.',
   made: 'This is the key. Copy it now: Roost stores only its fingerprint and never shows it again.',
   secret: 'The new key',
-  copy: 'Copy',
-  copied: 'Copied',
   done: 'I have stored it',
   ends: (last4: string) => `ends in ${last4}`,
   added: (date: string) => `made ${date}`,

@@ -7,6 +7,7 @@ import { useSources } from '../../lib/sources';
 import { ago, count, dateTime, duration, secondsSince, useNow } from '../../lib/time';
 import { BotStatusBadge } from '../../ui/BotStatusBadge';
 import { Button } from '../../ui/Button';
+import { listLook } from '../../ui/looks';
 import { Page } from '../../ui/Page';
 import { FailedState, LoadingState } from '../../ui/States';
 import { Picture } from './Picture';
@@ -215,7 +216,7 @@ function Crawls({ sources }: { sources: readonly Source[] }) {
   if (sources.length === 0) return <p className="text-ink-2">{crawl.none}</p>;
   return (
     <>
-      <ul className="divide-y divide-line rounded-2 border border-line bg-surface">
+      <ul className={listLook}>
         {sources.map((source) => (
           <li key={source.id} className="flex flex-wrap items-baseline gap-x-4 gap-y-0.5 px-4 py-2">
             <span className="min-w-0 flex-1 basis-52 break-all">
@@ -261,7 +262,7 @@ function Unanswered() {
   return (
     <>
       <p className="text-sm text-ink-2">{unanswered.hint}</p>
-      <ul className="divide-y divide-line rounded-2 border border-line bg-surface">
+      <ul className={listLook}>
         {items.map(({ id, question, platform, created_at }) => (
           <li key={id} className="flex flex-wrap items-baseline gap-x-4 px-4 py-2">
             <span className="min-w-0 flex-1 basis-60 break-words">{question}</span>

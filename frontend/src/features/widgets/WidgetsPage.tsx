@@ -1,18 +1,19 @@
 import { Link } from '@tanstack/react-router';
-import { Check, Copy, Plus } from 'lucide-react';
+import { Plus } from 'lucide-react';
 import { useState } from 'react';
 import type { Widget } from '../../lib/apiTypes';
 import { useBots } from '../../lib/bots';
-import { copyText } from '../../lib/copyText';
 import { useUser } from '../../lib/session';
 import { useShortcut } from '../../lib/shortcuts';
 import { dateTime } from '../../lib/time';
 import { useWidgets } from '../../lib/widgets';
 import { Button, buttonLook } from '../../ui/Button';
+import { ConfirmDialog } from '../../ui/ConfirmDialog';
+import { CopyLine } from '../../ui/CopyLine';
 import { Dialog } from '../../ui/Dialog';
+import { listLook } from '../../ui/looks';
 import { Page } from '../../ui/Page';
 import { EmptyState, FailedState, LoadingState } from '../../ui/States';
-import { controls } from '../../ui/strings';
 import { ready, widgets as words } from './strings';
 import { WidgetForm } from './WidgetForm';
 import { useChangeWidget, useCreateWidget, useRevokeWidget, useSetLogo } from './widgetsApi';
@@ -38,10 +39,7 @@ export function WidgetsPage() {
           <EmptyState action={button}>{words.empty}</EmptyState>
         ) : (
           <>
-            <ul
-              aria-label={user?.role === 'owner' ? words.all : words.list}
-              className="divide-y divide-line rounded-2 border border-line bg-surface"
-            >
+            <ul aria-label={user?.role === 'owner' ? words.all : words.list} className={listLook}>
               {found.data.map((widget) => (
                 <Row key={widget.id} widget={widget} />
               ))}
@@ -101,32 +99,10 @@ function Row({ widget }: { widget: Widget }) {
           </Button>
         </div>
       </div>
-      <Snippet widget={widget} />
+      <CopyLine text={widget.snippet} label={words.copyOf(widget.name)} />
       {asking === 'change' ? <ChangeDialog widget={widget} onClose={close} /> : null}
       {asking === 'revoke' ? <RevokeDialog widget={widget} onClose={close} /> : null}
     </li>
-  );
-}
-
-const COPIED_MS = 2_000;
-
-function Snippet({ widget }: { widget: Widget }) {
-  const [copied, setCopied] = useState(false);
-  async function copy() {
-    if (!(await copyText(widget.snippet))) return;
-    setCopied(true);
-    setTimeout(() => setCopied(false), COPIED_MS);
-  }
-  return (
-    <div className="flex min-w-0 flex-wrap items-center gap-2">
-      <code className="min-w-0 flex-1 basis-72 rounded-1 bg-sunken px-3 py-2 font-mono text-sm break-all select-all">
-        {widget.snippet}
-      </code>
-      <Button aria-label={words.copyOf(widget.name)} onClick={() => void copy()}>
-        {copied ? <Check size={15} aria-hidden className="text-ok" /> : <Copy size={15} aria-hidden />}
-        <span aria-live="polite">{copied ? words.copied : words.copy}</span>
-      </Button>
-    </div>
   );
 }
 
@@ -169,7 +145,7 @@ function NewWidgetDialog({ onClose }: { onClose: () => void }) {
           />
         ) : null}
         <p>{ready.paste}</p>
-        <Snippet widget={create.data} />
+        <CopyLine text={create.data.snippet} label={words.copyOf(create.data.name)} />
         <div className="flex flex-col gap-1 text-sm text-ink-2">
           <p>{words.policy}</p>
           <code className="rounded-1 bg-sunken px-3 py-2 font-mono break-all select-all">
@@ -209,28 +185,14 @@ function ChangeDialog({ widget, onClose }: { widget: Widget; onClose: () => void
 function RevokeDialog({ widget, onClose }: { widget: Widget; onClose: () => void }) {
   const revoke = useRevokeWidget();
   return (
-    <Dialog
+    <ConfirmDialog
       title={words.revokeTitle(widget.name)}
+      what={words.revokeWhat}
+      submitLabel={words.revoke}
+      busy={revoke.isPending}
+      error={revoke.error}
+      onSubmit={() => revoke.mutate(widget.id, { onSuccess: onClose })}
       onClose={onClose}
-      footer={
-        <>
-          <Button look="quiet" onClick={onClose}>
-            {controls.cancel}
-          </Button>
-          <Button
-            look="danger"
-            disabled={revoke.isPending}
-            onClick={() => revoke.mutate(widget.id, { onSuccess: onClose })}
-          >
-            {words.revoke}
-          </Button>
-        </>
-      }
-    >
-      <div className="flex flex-col gap-4">
-        <p>{words.revokeWhat}</p>
-        {revoke.error ? <FailedState error={revoke.error} /> : null}
-      </div>
-    </Dialog>
+    />
   );
 }
