@@ -17,6 +17,7 @@ from roost.knowledge import confidence, fusion
 from roost.knowledge.chroma_index import ChromaIndex, VectorIndexDamaged
 from roost.knowledge.chunking import storable
 from roost.knowledge.embeddings import Embedder, QueryVectors
+from roost.knowledge.narrowing import Narrowed, RowSources, cosines
 from roost.knowledge.query_words import query_words
 from roost.storage import chunks, foreign_matches
 from roost.storage.chunks import Snapshot, Term
@@ -71,6 +72,8 @@ class FusedRetriever:
         self._counts: dict[Term, int] = {}
         self._counts_version = -1
         self._index: _Index | None = None
+        self._sizes: Mapping[str, int] | None = None
+        self._row_sources = RowSources()
         self._counting = threading.Lock()
         self._searching = threading.BoundedSemaphore(SEARCHES_AT_ONCE)
 
@@ -98,16 +101,17 @@ class FusedRetriever:
             index = self._known(db, record.version)
             if index.chunks == 0:
                 return Retrieval(question, (), Confidence.REFUSE, index.version, ready=False)
-            words = self._search_words(db, question, together, index, source_ids)
-            near = self._nearest(record.collection, vector, source_ids)
+            narrowed = self._narrowed(db, index, source_ids)
+            words = self._search_words(db, question, together, index, narrowed)
+            near = self._nearest(db, record.collection, vector, narrowed)
             candidates = list(dict.fromkeys((*words.scores, *near)))
-            cosines = _cosines(vector, chunks.read_vectors(db, self._embedder.model, candidates, source_ids))
-            best = fusion.fuse(cosines, words.scores, words.evidence, index.chunks)[: 2 * limit]
+            meaning = _meaning(vector, chunks.read_vectors(db, self._embedder.model, candidates, source_ids))
+            best = fusion.fuse(meaning, words.scores, words.evidence, index.chunks)[: 2 * limit]
             found = chunks.read_chunks(db, [row for row, _ in best])
         return Retrieval(
             query=question,
             passages=_passages(best, found)[:limit],
-            confidence=_confidence(cosines, words, index.foreign, follow_up=together is not None),
+            confidence=_confidence(meaning, words, index.foreign, follow_up=together is not None),
             index_version=index.version,
             ready=True,
         )
@@ -136,19 +140,19 @@ class FusedRetriever:
         question: str,
         together: str | None,
         index: _Index,
-        source_ids: Sequence[str] | None,
+        narrowed: Narrowed | None,
     ) -> _Words:
-        last = self._words(db, question, index, source_ids)
+        last = self._words(db, question, index, narrowed)
         if together is None:
             return last
-        both = self._words(db, together, index, source_ids)
+        both = self._words(db, together, index, narrowed)
         weight = fusion.LAST_TURN_WEIGHT
         return _Words(
             scores=fusion.blend(last.scores, both.scores),
             evidence=weight * last.evidence + (1 - weight) * both.evidence,
         )
 
-    def _words(self, db: Snapshot, query: str, index: _Index, source_ids: Sequence[str] | None) -> _Words:
+    def _words(self, db: Snapshot, query: str, index: _Index, narrowed: Narrowed | None) -> _Words:
         terms, counts = [], []
         for word in query_words(query):
             term = Term(word)
@@ -160,7 +164,8 @@ class FusedRetriever:
                 terms.append(term)
             if word.isalnum():
                 counts.append(count)
-        scores = chunks.best_by_words(db, terms, CANDIDATES, source_ids)
+        best_by_words = chunks.best_by_words if narrowed is None else narrowed.best_by_words
+        scores = best_by_words(db, terms, CANDIDATES)
         return _Words(
             scores, fusion.lexical_evidence(max(scores.values(), default=0.0), counts, index.chunks)
         )
@@ -194,47 +199,59 @@ class FusedRetriever:
         if version != self._counts_version or len(self._counts) > COUNTS_KEPT:
             self._counts.clear()
             self._index = None
+            self._sizes = None
             self._counts_version = version
 
+    def _narrowed(self, db: Snapshot, index: _Index, source_ids: Sequence[str] | None) -> Narrowed | None:
+        if source_ids is None:
+            return None
+        with self._counting:
+            self._forget_old_counts(index.version)
+            sizes = self._sizes
+        if sizes is None:
+            sizes = chunks.count_chunks_by_source(db)
+            with self._counting:
+                if index.version == self._counts_version:
+                    self._sizes = sizes
+        inside = sum(sizes.get(source_id, 0) for source_id in set(source_ids))
+        return Narrowed(source_ids, inside, index.chunks, self._row_sources)
+
     def _nearest(
-        self, collection: str | None, vector: Vector | None, source_ids: Sequence[str] | None
+        self, db: Snapshot, collection: str | None, vector: Vector | None, narrowed: Narrowed | None
     ) -> list[int]:
         if vector is None or collection is None or not self._vector_index.opened:
             return []
+
+        def ask(limit: int, source_ids: Sequence[str] | None) -> list[int]:
+            return self._vector_index.nearest(collection, vector, limit, source_ids)
+
         try:
-            return self._vector_index.nearest(collection, vector, CANDIDATES, source_ids)
+            if narrowed is None:
+                return ask(CANDIDATES, None)
+            return narrowed.nearest(db, self._embedder.model, vector, CANDIDATES, ask)
         except VectorIndexDamaged:
             # Words answer meanwhile; the indexer says in the log what happened and builds it again.
             self._on_damage()
             return []
 
 
-def _cosines(vector: Vector | None, stored: Mapping[int, bytes | None]) -> dict[int, float | None]:
-    """Exact cosines of the stored unit vectors; None where there is none."""
-    cosines: dict[int, float | None] = dict.fromkeys(stored)
-    embedded = {row: blob for row, blob in stored.items() if blob is not None}
-    if vector is None or not embedded:
-        return cosines
-    import numpy as np
-
-    matrix = (
-        np.frombuffer(b"".join(embedded.values()), dtype=np.float16)
-        .reshape(len(embedded), -1)
-        .astype(np.float32)
-    )
-    cosines.update(zip(embedded, (matrix @ vector).tolist(), strict=True))
-    return cosines
+def _meaning(vector: Vector | None, stored: Mapping[int, bytes | None]) -> dict[int, float | None]:
+    """Exact cosines of the stored vectors; None where there is none."""
+    meaning: dict[int, float | None] = dict.fromkeys(stored)
+    if vector is not None:
+        meaning.update(cosines(vector, {row: blob for row, blob in stored.items() if blob is not None}))
+    return meaning
 
 
 def _confidence(
-    cosines: Mapping[int, float | None], words: _Words, foreign: ForeignMatches | None, *, follow_up: bool
+    meaning: Mapping[int, float | None], words: _Words, foreign: ForeignMatches | None, *, follow_up: bool
 ) -> Confidence:
     """By meaning and words; by words alone too where passages that match have no vector (yet)."""
-    known = [cosine for cosine in cosines.values() if cosine is not None]
+    known = [cosine for cosine in meaning.values() if cosine is not None]
     by_both = Confidence.REFUSE
     if known:
         by_both = confidence.confidence(max(known), words.evidence, foreign, follow_up=follow_up)
-        if len(known) == len(cosines):
+        if len(known) == len(meaning):
             return by_both
     order = (Confidence.REFUSE, Confidence.HEDGE, Confidence.ANSWER)
     return max(by_both, confidence.confidence_by_words(words.evidence), key=order.index)

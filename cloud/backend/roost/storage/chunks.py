@@ -77,6 +77,11 @@ def count_chunks(db: Connection) -> int:
     return int(db.execute(text("SELECT count(*) FROM chunks")).scalar_one())
 
 
+def count_chunks_by_source(db: Connection) -> dict[str, int]:
+    rows = db.execute(text("SELECT source_id, count(*) AS size FROM chunks GROUP BY source_id"))
+    return {row.source_id: row.size for row in rows}
+
+
 def count_embedded(db: Connection, model: str) -> int:
     """Chunks that have a vector of this model."""
     return int(
@@ -183,24 +188,20 @@ def match_term(term: Term) -> str:
 
 _CHUNK_COLUMNS = "row, id, source_id, url, title, heading_path, anchor, ordinal, text, embedded_sha256"
 _CHUNKS_BY_ROW = text(
-    f"SELECT {_CHUNK_COLUMNS} FROM chunks WHERE row IN :rows"  # noqa: S608 - two fixed texts
-).bindparams(bindparam("rows", expanding=True))
+    f"SELECT {_CHUNK_COLUMNS} FROM chunks WHERE row IN (SELECT value FROM json_each(:rows))"  # noqa: S608 - two fixed texts
+)
 
 
 def read_chunks(db: Connection, rows: Sequence[int]) -> dict[int, Chunk]:
     """The chunks that (still) stand in these rows."""
-    found: dict[int, Chunk] = {}
-    for some in _portions(rows):
-        for row in db.execute(_CHUNKS_BY_ROW, {"rows": some}).all():
-            found[row.row] = _chunk(row)
-    return found
+    return {row.row: _chunk(row) for row in db.execute(_CHUNKS_BY_ROW, {"rows": json.dumps(list(rows))})}
 
 
 _VECTORS_BY_ROW = text(
     "SELECT chunks.row, chunks.source_id, vectors.vector FROM chunks LEFT JOIN vectors"
     " ON vectors.model = :model AND vectors.embedded_sha256 = chunks.embedded_sha256"
-    " WHERE chunks.row IN :rows"
-).bindparams(bindparam("rows", expanding=True))
+    " WHERE chunks.row IN (SELECT value FROM json_each(:rows))"
+)
 
 
 def read_vectors(
@@ -209,11 +210,31 @@ def read_vectors(
     """The vectors of those rows that (still) exist, and belong to `source_ids` if given; None where one is
     not embedded yet.
     """
-    found: dict[int, bytes | None] = {}
-    for some in _portions(rows):
-        placed = db.execute(_VECTORS_BY_ROW, {"model": model, "rows": some}).all()
-        found |= {row: vector for row, source, vector in placed if source_ids is None or source in source_ids}
-    return found
+    placed = db.execute(_VECTORS_BY_ROW, {"model": model, "rows": json.dumps(list(rows))}).all()
+    return {row: vector for row, source, vector in placed if source_ids is None or source in source_ids}
+
+
+_SOURCES_OF_ROWS = text("SELECT row, source_id FROM chunks WHERE row IN (SELECT value FROM json_each(:rows))")
+
+
+def sources_of_rows(db: Connection, rows: Sequence[int]) -> dict[int, str]:
+    """To which source each of the rows that (still) exist belongs."""
+    found = db.execute(_SOURCES_OF_ROWS, {"rows": json.dumps(list(rows))})
+    return {row: source_id for row, source_id in found.all()}  # noqa: C416 - rows are no tuples to mypy
+
+
+def vectors_of_sources(db: Connection, model: str, source_ids: Sequence[str]) -> dict[int, bytes]:
+    """The vectors of all rows of the sources, as far as they are embedded."""
+    found = db.execute(
+        text(
+            # CROSS keeps this order of the tables: the sources are few, the vectors many.
+            "SELECT chunks.row, vectors.vector FROM chunks CROSS JOIN vectors"
+            " ON vectors.model = :model AND vectors.embedded_sha256 = chunks.embedded_sha256"
+            " WHERE chunks.source_id IN (SELECT value FROM json_each(:source_ids))"
+        ),
+        {"model": model, "source_ids": json.dumps(list(source_ids))},
+    )
+    return {row: vector for row, vector in found.all()}  # noqa: C416 - rows are no tuples to mypy
 
 
 def unembedded(db: Connection, model: str, limit: int, after_row: int = 0) -> tuple[dict[str, Chunk], int]:
