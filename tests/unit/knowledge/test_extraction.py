@@ -11,7 +11,9 @@ from roost.domain.documents import ExtractedPage
 from roost.domain.headings import heading_slugs
 from roost.domain.page_text import content_sha256, page_markdown
 from roost.errors import RemoteRejected
+from roost.knowledge import gitbook
 from roost.knowledge.extraction import TEXT_LIMIT, Extraction, decoded, extract
+from roost.knowledge.html_walk import SECTION_LIMIT
 
 URL = "https://docs.example.com/guide/set-up"
 
@@ -207,6 +209,9 @@ def test_the_fingerprint_follows_the_text_alone() -> None:
         "<" * 500_000,
         "&" * 500_000,
         "<!--" * 100_000,
+        "<select>" + "<option>x" * 100_000,
+        "<main>" + "<h2>a</h2>b" * 200_000 + "</main>",
+        "<table><tr><td>hello there, these are words</td></tr></table>" * 15_000,
     ],
 )
 def test_markup_built_to_exhaust_its_reader_is_read_or_refused_soon(markup: str) -> None:
@@ -221,6 +226,58 @@ def test_markdown_built_to_exhaust_its_reader_is_read_soon(source: str) -> None:
     started = time.process_time()
     extract(URL, "text/markdown", "utf-8", (source * 150_000).encode())
     assert time.process_time() - started < 10
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "# a" + " " * 100_000 + "b",
+        "# a " + "#" * 100_000 + "b",
+        "a" + " " * 100_000 + "b\n===",
+        "# Agent Instructions" + " " * 100_000,
+    ],
+    ids=["blanks in a heading", "signs that do not close it", "blanks above a line", "an unended note"],
+)
+def test_blanks_built_to_be_tried_from_each_of_them_are_read_soon(source: str) -> None:
+    started = time.process_time()
+    extract(URL, "text/markdown", "utf-8", gitbook.without_notes(source.encode()))
+    assert time.process_time() - started < 5
+
+
+def test_a_note_for_machines_without_end_is_left_out_soon() -> None:
+    started = time.process_time()
+    page = b"> " + b"documentation index " * 100_000
+    assert gitbook.without_notes(page + b"\n" + b"> more\n" * 100_000 + b"# Setup\n") == b"# Setup\n"
+    assert gitbook.without_notes(b"> Documentation index?\n>\n") == b""
+    assert (
+        gitbook.without_notes(b"> A word.\n> Documentation index.\n")
+        == b"> A word.\n> Documentation index.\n"
+    )
+    assert time.process_time() - started < 5
+
+
+def test_headings_beyond_what_any_page_has_are_text() -> None:
+    for found in (
+        read("<main>" + "".join(f"<h2>Name {n}</h2>" for n in range(6_000)) + "</main>").page,
+        extract(URL, "text/markdown", None, "".join(f"## Name {n}\n" for n in range(6_000)).encode()).page,
+    ):
+        assert SECTION_LIMIT <= len(found.sections) <= SECTION_LIMIT + 1
+        assert "Name 5999" in found.sections[-1].body
+
+
+@pytest.mark.parametrize(
+    ("line", "heading"),
+    [
+        ("# C#", "C#"),
+        ("## Name ##", "Name"),
+        ("# Name #  ", "Name"),
+        ("## ##", ""),
+        ("#  F# and C# #", "F# and C#"),
+    ],
+)
+def test_the_signs_that_close_a_heading_are_not_of_its_name(line: str, heading: str) -> None:
+    found = extract(URL, "text/markdown", None, f"{line}\ntext\n".encode()).page
+    assert [section.heading for section in found.sections] == [heading]
 
 
 def test_repeated_headings_have_anchors_of_their_own() -> None:

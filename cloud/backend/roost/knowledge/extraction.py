@@ -29,6 +29,7 @@ NESTING_LIMIT = 1_500
 SOFT_404_TEXT_LIMIT = 600
 LAYOUT_TEXT_MINIMUM = 200
 LAYOUT_MARKUP_LIMIT = 1_000_000
+LAYOUT_TAG_LIMIT = 10_000  # nested tables take a second for so many, and a minute for ten times as many
 
 _BYTE_ORDER_MARKS = (
     (codecs.BOM_UTF8, "utf-8"),
@@ -42,6 +43,8 @@ _META_CHARSET = re.compile(rb"""<meta[^>]{0,200}?charset\s*=\s*["']?\s*([\w.:-]{
 _NESTING_TAG = re.compile(
     r"<(/?)(?!(?:p|li|t[dhr]|d[td]|option|br|hr|img|input|link|meta|col|area|base|embed|source|track|wbr)\b)[a-zA-Z]"
 )
+# A selection's choices are no text, and each costs the parser a walk through all before it: minutes for 5 MB.
+_CHOICE_TAG = re.compile(r"</?opt(?:ion|group)\b[^>]*>?", re.IGNORECASE)
 _LONG_TAG = re.compile(r"<([a-zA-Z][\w-]{0,40})(\s[^>]{2000,})>?")
 _KEPT_ATTRIBUTE = re.compile(r"""\s(?:id|class|hidden|style|role)=(?:"[^"<>]{0,200}"|'[^'<>]{0,200}')""")
 _SOFT_404 = re.compile(
@@ -113,7 +116,7 @@ def _from_html(url: str, markup: str) -> Extraction:
     from selectolax.lexbor import LexborHTMLParser
 
     _refuse_deep_nesting(markup)
-    markup = _LONG_TAG.sub(_shortened, markup)
+    markup = _LONG_TAG.sub(_shortened, _CHOICE_TAG.sub("", markup))
     tree = LexborHTMLParser(markup)
     # Links are read from the whole page, navigation included.
     hrefs = dict.fromkeys(node.attributes.get("href") or "" for node in tree.css("a[href]"))
@@ -127,7 +130,8 @@ def _from_html(url: str, markup: str) -> Extraction:
     if root is not None:
         walk.read(root)
     elif tree.body is not None:
-        worthwhile = len(tree.body.text()) > LAYOUT_TEXT_MINIMUM and len(markup) < LAYOUT_MARKUP_LIMIT
+        small = len(markup) < LAYOUT_MARKUP_LIMIT and markup.count("<") < LAYOUT_TAG_LIMIT
+        worthwhile = small and len(tree.body.text()) > LAYOUT_TEXT_MINIMUM
         sections = _by_trafilatura(markup) if worthwhile else None
         if sections is not None:
             walk.sections = list(sections)

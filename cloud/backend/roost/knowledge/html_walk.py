@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 DEPTH_LIMIT = 100
+SECTION_LIMIT = 5_000
 TITLE_LIMIT = 300
 MAIN_TEXT_MINIMUM = 80
 
@@ -136,6 +137,9 @@ class SectionWalk:
         self._end_line()
         heading = _heading_text(node)
         if not heading:
+            return
+        if len(self.sections) >= SECTION_LIMIT:
+            self._add_block(heading)
             return
         self._end_section()
         if level == 1 and not self.title:

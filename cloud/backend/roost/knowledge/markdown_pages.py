@@ -6,14 +6,17 @@ import re
 
 from roost.domain.documents import Section
 from roost.domain.headings import heading_slug
-from roost.knowledge.html_walk import one_line, visible
+from roost.knowledge.html_walk import SECTION_LIMIT, one_line, visible
 
 LINK_LIMIT = 2_000
 
 _TARGET = re.compile(r"(?<!!)\[[^\]\n]{0,300}\]\(\s*<?([^)\s>]{1,1000})")
 _FENCE = re.compile(r"^ {0,3}(`{3,}|~{3,})")
-_ATX = re.compile(r"^ {0,3}(#{1,6})[ \t]+(.*?)[ \t]*#*[ \t]*$")
-_EXPLICIT_ANCHOR = re.compile(r"\s*(?:\{#([\w-]{1,100})\}|<a (?:id|name|href)=\"#?([\w-]{1,100})\">\s*</a>)")
+_ATX = re.compile(r"^ {0,3}(#{1,6})[ \t]+(.*)$")
+# Only from where blanks begin: tried from each of them, a line of blanks takes minutes.
+_EXPLICIT_ANCHOR = re.compile(
+    r"(?<!\s)\s*(?:\{#([\w-]{1,100})\}|<a (?:id|name|href)=\"#?([\w-]{1,100})\">\s*</a>)"
+)
 _SETEXT = re.compile(r"^ {0,3}(=+|-{2,})[ \t]*$")
 _RULE = re.compile(r"^ {0,3}(?:(?:-[ \t]*){3,}|(?:\*[ \t]*){3,}|(?:_[ \t]*){3,})$")
 _IMAGE = re.compile(r"!\[([^\]\n]{0,300})\]\([^)\n]{0,2000}\)")
@@ -64,11 +67,12 @@ def markdown_sections(text: str, *, anchors: bool = True) -> tuple[Section, ...]
             fence = opening.group(1)
             lines.append(line)
             continue
-        found = _ATX.match(line)
-        underline = _SETEXT.match(line)
+        full = len(sections) >= SECTION_LIMIT
+        found = None if full else _ATX.match(line)
+        underline = None if full else _SETEXT.match(line)
         if found:
             close()
-            level, raw = len(found.group(1)), found.group(2)
+            level, raw = len(found.group(1)), _without_closing(found.group(2))
         elif (
             underline
             and lines
@@ -87,6 +91,13 @@ def markdown_sections(text: str, *, anchors: bool = True) -> tuple[Section, ...]
         anchor = _anchor(explicit, heading, taken) if anchors else None
     close()
     return tuple(sections)
+
+
+def _without_closing(heading: str) -> str:
+    """Without the signs that may close a heading (`## Name ##`); those of a name (`C#`) stay."""
+    heading = heading.strip(" \t")
+    rest = heading.rstrip("#")
+    return rest.rstrip(" \t") if not rest or rest[-1] in " \t" else heading
 
 
 def _anchor(explicit: re.Match[str] | None, heading: str, taken: dict[str, int]) -> str:
