@@ -125,6 +125,11 @@ class FakeGcs:
     def url(self) -> str:
         return f"http://127.0.0.1:{self._server.server_address[1]}"
 
+    @property
+    def connections(self) -> int:
+        """How many were made so far."""
+        return self._server.connections
+
     def fail(self, operation: Operation, *faults: Fault) -> None:
         """These befall the next requests of this kind, one each."""
         with self.lock:
@@ -244,6 +249,11 @@ class FakeGcs:
 
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
+    connections = 0
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        self.connections += 1
+        super().process_request(request, client_address)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A client that hung up is no news here."""
@@ -251,6 +261,9 @@ class _Server(ThreadingHTTPServer):
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    """Else what follows the headers waits 40 ms for the client's acknowledgement of them."""
+
     gcs: FakeGcs
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the name in the base class

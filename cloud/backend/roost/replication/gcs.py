@@ -35,6 +35,10 @@ UPLOAD_PART_BYTES = 8 * 1024 * 1024
 """A multiple of 256 KiB, as resumable uploads require."""
 
 
+CONNECTIONS = 40
+"""Kept open, for as many threads. The library's default is ten; beyond it each request begins anew."""
+
+
 class GcsStore:
     """`ObjectStore` in a bucket.
 
@@ -159,7 +163,6 @@ class GcsStore:
     def _make_client(self) -> Client:
         import google.auth
         from google.auth.credentials import AnonymousCredentials
-        from google.auth.transport.requests import AuthorizedSession
         from google.cloud.storage import Client
 
         scopes = ["https://www.googleapis.com/auth/devstorage.read_write"]
@@ -175,11 +178,25 @@ class GcsStore:
             # Objects are reached by their bucket alone; the library only wants the name not to be empty.
             project=self._bucket_name,
             credentials=credentials,
-            _http=AuthorizedSession(  # type: ignore[no-untyped-call]
-                credentials, refresh_timeout=TIMEOUT_S[1]
-            ),
+            _http=self._session(credentials),
             client_options={"api_endpoint": self._endpoint} if self._endpoint else None,
         )
+
+    def _session(self, credentials: Any) -> Any:
+        from google.auth.transport.requests import AuthorizedSession
+        from requests.adapters import HTTPAdapter
+
+        session = AuthorizedSession(  # type: ignore[no-untyped-call]
+            credentials, refresh_timeout=TIMEOUT_S[1]
+        )
+        adapter = HTTPAdapter(pool_maxsize=CONNECTIONS)
+        session.mount("https://", adapter)
+        session.mount("http://", adapter)
+        # Proxies and certificates that the environment names are looked up once, not for each request.
+        address = self._endpoint or "https://storage.googleapis.com"
+        found = session.merge_environment_settings(address, {}, None, None, None)
+        session.proxies, session.verify, session.trust_env = found["proxies"], found["verify"], False
+        return session
 
     @contextmanager
     def _translated(self, name: str | None) -> Iterator[None]:

@@ -86,6 +86,14 @@ def fetch_segment(
     store: ObjectStore, position: Position, stat: ObjectStat | None = None
 ) -> tuple[Segment, str]:
     """Raises ObjectDamaged for one that is missing, or is not what was put there."""
+    content, sha256 = fetch_packed(store, position, stat)
+    return read_segment(store, position, content), sha256
+
+
+def fetch_packed(store: ObjectStore, position: Position, stat: ObjectStat | None = None) -> tuple[bytes, str]:
+    """A segment as it lies there, and its SHA-256. Raises ObjectDamaged for one that is missing, or is not
+    what was put there.
+    """
     name = segment_name(position.epoch, position.seq)
     trouble = "it cannot be read"
     for attempt in range(ATTEMPTS):
@@ -99,17 +107,22 @@ def fetch_segment(
                 raise
             continue
         sha256 = hashlib.sha256(content).hexdigest()
-        if stat.metadata.get(SHA256) != sha256:
-            trouble = "its checksum differs"
-            continue
-        try:
-            segment = unpack(content)
-        except ValueError as error:
-            raise damaged(store, name, str(error)) from error
-        if segment.position != position:
-            raise damaged(store, name, f"it is segment {segment.seq} of epoch {segment.epoch}")
-        return segment, sha256
+        if stat.metadata.get(SHA256) == sha256:
+            return content, sha256
+        trouble = "its checksum differs"
     raise damaged(store, name, trouble)
+
+
+def read_segment(store: ObjectStore, position: Position, content: bytes) -> Segment:
+    """Raises ObjectDamaged for what is not that segment."""
+    name = segment_name(position.epoch, position.seq)
+    try:
+        segment = unpack(content)
+    except ValueError as error:
+        raise damaged(store, name, str(error)) from error
+    if segment.position != position:
+        raise damaged(store, name, f"it is segment {segment.seq} of epoch {segment.epoch}")
+    return segment
 
 
 def missing_segment(store: ObjectStore, position: Position) -> ObjectDamaged:

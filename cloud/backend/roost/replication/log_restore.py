@@ -19,7 +19,7 @@ from roost.domain.replication import PageState
 from roost.errors import ObjectDamaged, ObjectMissing, Unavailable
 from roost.replication.epochs import EpochDocument
 from roost.replication.layout import segment as segment_name
-from roost.replication.log_reader import Log, damaged, fetch_segment, missing_segment, seq_of
+from roost.replication.log_reader import Log, damaged, fetch_packed, missing_segment, read_segment, seq_of
 from roost.replication.moments import kept_at, position_at
 from roost.replication.object_store import ObjectStat, ObjectStore
 from roost.replication.pages import PageHashes, apply_change
@@ -36,7 +36,10 @@ from roost.storage.copies import check_copy
 
 log = logging.getLogger("roost.replication")
 
-FETCHED_AT_ONCE = 16
+FETCHED_AT_ONCE = 32
+"""Segments: most are small, and waiting for the bucket is what takes the time."""
+
+FETCHED_AHEAD_BYTES = 32 * 1024 * 1024
 HELD_AT_MOST_BYTES = 32 * 1024 * 1024
 """Of a transaction in several segments; what is more waits on disk."""
 
@@ -120,6 +123,8 @@ class _Run:
         }
         self._files: dict[str, _Restoring] = {}
         self._passed_over: list[str] = []
+        self._newest_listed: dict[int, ObjectStat] = {}
+        """Of the newest epoch, the segments from its newest snapshot on."""
 
     def restore(self, upto: Position | datetime | None, progress: Callable[[Progress], None]) -> RestoredLog:
         newest = self._chain[-1]
@@ -133,7 +138,8 @@ class _Run:
             ),
             default=0,
         )
-        self._ends[newest.epoch] = self._log.last_seq(newest.epoch, known)
+        self._newest_listed = {seq_of(stat.name): stat for stat in self._log.listed(newest.epoch, known)}
+        self._ends[newest.epoch] = max(self._newest_listed, default=known)
         target = self._target(upto, snapshots)
         for name in newest.base:
             self._begin(name, snapshots[name], target)
@@ -273,30 +279,47 @@ class _Run:
         )
 
     def _fetched(self, epoch: int, first: int, last: int) -> Iterator[tuple[Segment, str]]:
-        """In order, some of them at a time."""
+        """In order, some of them at a time. They are unpacked one by one, so that little is held."""
         if first > last:
             return
+        listed = self._listed(epoch, first, last)
+        waiting: deque[tuple[Position, Future[tuple[bytes, str]]]] = deque()
+        ahead_bytes = 0
+
+        def oldest() -> tuple[Segment, str]:
+            nonlocal ahead_bytes
+            position, fetched = waiting.popleft()
+            content, sha256 = fetched.result()
+            ahead_bytes -= listed[position.seq].size_bytes
+            return read_segment(self._store, position, content), sha256
+
+        with ThreadPoolExecutor(FETCHED_AT_ONCE, thread_name_prefix="restore") as pool:
+            try:
+                for seq in range(first, last + 1):
+                    if self._stopping.is_set():
+                        raise Unavailable("Roost is stopping.")
+                    position = Position(epoch, seq)
+                    if seq not in listed:
+                        raise missing_segment(self._store, position)
+                    ahead_bytes += listed[seq].size_bytes
+                    while waiting and (len(waiting) >= FETCHED_AT_ONCE or ahead_bytes > FETCHED_AHEAD_BYTES):
+                        yield oldest()
+                    waiting.append((position, pool.submit(fetch_packed, self._store, position, listed[seq])))
+                while waiting:
+                    yield oldest()
+            finally:
+                pool.shutdown(wait=False, cancel_futures=True)
+
+    def _listed(self, epoch: int, first: int, last: int) -> Mapping[int, ObjectStat]:
+        if epoch == self._chain[-1].epoch and first in self._newest_listed:
+            return self._newest_listed
         listed: dict[int, ObjectStat] = {}
         for stat in self._log.listed(epoch, first):
             seq = seq_of(stat.name)
             if seq > last:
                 break
             listed[seq] = stat
-        waiting: deque[Future[tuple[Segment, str]]] = deque()
-        with ThreadPoolExecutor(FETCHED_AT_ONCE, thread_name_prefix="restore") as pool:
-            try:
-                for seq in range(first, last + 1):
-                    if self._stopping.is_set():
-                        raise Unavailable("Roost is stopping.")
-                    if seq not in listed:
-                        raise missing_segment(self._store, Position(epoch, seq))
-                    waiting.append(pool.submit(fetch_segment, self._store, Position(epoch, seq), listed[seq]))
-                    if len(waiting) == FETCHED_AT_ONCE:
-                        yield waiting.popleft().result()
-                while waiting:
-                    yield waiting.popleft().result()
-            finally:
-                pool.shutdown(wait=False, cancel_futures=True)
+        return listed
 
 
 class _Restoring:
