@@ -42,7 +42,7 @@ def open_umask() -> Iterator[None]:
 
 
 def partials(folder: Path) -> list[Path]:
-    return list((folder / ".roost" / "partial").iterdir())
+    return list((folder / ".roost" / "staged").iterdir())
 
 
 def uploading(folder: Path) -> subprocess.Popen[bytes]:

@@ -1,25 +1,24 @@
 """A folder that stands in for a bucket.
 
-The objects are plain files under their own names. What a file cannot carry, its generation and metadata, lies
-under `.roost/`, together with the lock that makes compare-and-set hold between processes.
+The objects are plain files under their own names. What a file cannot carry, its generation and metadata,
+lies under `.roost/`. Nobody waits for anybody: a process that is stopped at any moment, or hangs in its disk,
+keeps no other one out.
 """
 
 from __future__ import annotations
 
 import errno
-import fcntl
 import hashlib
 import heapq
-import json
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import replace
 from io import BytesIO
+from itertools import count
 from pathlib import Path
-from typing import Any, BinaryIO
-from uuid import uuid4
+from typing import BinaryIO, TypeVar
 
 from roost.clock import Clock
 from roost.errors import (
@@ -30,67 +29,69 @@ from roost.errors import (
     PreconditionFailed,
     RemoteError,
 )
+from roost.replication.directory_files import (
+    FOLDER_MODE,
+    FileIdentity,
+    identity,
+    identity_of,
+    make_folder,
+    sync_folder,
+)
+from roost.replication.directory_former import FormerRecords
+from roost.replication.directory_generations import Generations
+from roost.replication.directory_records import FIRST, Entry, Records
+from roost.replication.directory_staging import Outrun, Staged, Staging
 from roost.replication.object_store import ListPage, ObjectStat
 
 OWN = ".roost"
-LOCK_WAIT_S = 3.0
-PART_BYTES = 1024 * 1024
-COUNTER_DIGITS = 20
-# The copies hold people's conversations.
-FILE_MODE = 0o600
-FOLDER_MODE = 0o700
+TRIES_FOR_S = 3.0
+TRIES_AT_LEAST = 20
+TRIES_AT_ONCE = 5
+PAUSE_S = 0.002
 
-
-@dataclass(frozen=True, slots=True)
-class _Entry:
-    """A generation, and by what the file that holds it is recognised."""
-
-    generation: int
-    sha256: str
-    metadata: dict[str, str]
-    inode: int
-    size_bytes: int
-    mtime_ns: int
-
-    def is_file(self, status: os.stat_result) -> bool:
-        return (self.inode, self.size_bytes, self.mtime_ns) == (
-            status.st_ino,
-            status.st_size,
-            status.st_mtime_ns,
-        )
+T = TypeVar("T")
 
 
 class DirectoryStore:
     """`ObjectStore` in a folder, for any number of processes on one machine. Survives a kill at any moment.
 
-    A write first records what the file will be, beside what it was, then renames the file into place: the
-    file itself says which of the two happened. A file that somebody else put there is a new generation.
+    Of several writes to one generation exactly one adds the next record; whoever looks finishes what its
+    writer has not. A file that somebody else put there is a new generation.
     """
 
     def __init__(self, path: Path, clock: Clock) -> None:
         self._path = path
         self._own = path / OWN
-        self._clock = clock
-        self._swept = False
+        self._staging = Staging(self._own)
+        self._generations = Generations(self._own, clock)
+        self._former = FormerRecords(self._own)
 
     @property
     def place(self) -> str:
         return str(self._path)
 
     def stat(self, name: str) -> ObjectStat:
-        with self._locked():
-            return _stat(name, self._entry(name))
+        with self._translated():
+            return _stat(name, self._attempt(name, self._present))
 
     def get(
         self, name: str, *, generation: int | None = None, start: int = 0, end: int | None = None
     ) -> bytes:
-        with self._locked():
-            entry = self._entry(name)
+        def opened(records: Records) -> BinaryIO:
+            entry = self._present(records)
             if generation is not None and entry.generation != generation:
                 raise ObjectMissing(f"{name} in {self.place} is not at generation {generation} any more.")
-            # Once open, the file stays this generation: a later one is another file.
-            file = self._file(name).open("rb")
-        with file, self._translated():
+            try:
+                file = records.file.open("rb")
+            except FileNotFoundError as error:
+                raise Outrun from error
+            if identity(os.fstat(file.fileno())) == entry.identity:
+                # Once open, the file stays this generation: a later one is another file.
+                return file
+            file.close()
+            raise Outrun
+
+        with self._translated(), self._attempt(name, opened) as file:
             file.seek(start)
             return file.read() if end is None else file.read(max(0, end - start))
 
@@ -102,29 +103,29 @@ class DirectoryStore:
         if_generation_match: int | None = None,
         metadata: Mapping[str, str] | None = None,
     ) -> ObjectStat:
-        file = self._file(name)
-        with self._translated():
-            partial, sha256 = self._stage(content)
-        try:
-            with self._locked():
-                before = self._find(name)
-                self._expect(name, before, if_generation_match)
-                status = partial.stat()
-                entry = _Entry(
-                    self._next_generation(),
-                    sha256,
-                    dict(metadata or {}),
-                    status.st_ino,
-                    status.st_size,
-                    status.st_mtime_ns,
-                )
-                _make_folder(file.parent)
-                self._record(name, entry, before)
-                partial.replace(file)
-                _sync_folder(file.parent)
-        finally:
-            partial.unlink(missing_ok=True)
-        return _stat(name, entry)
+        source = BytesIO(content) if isinstance(content, bytes) else content
+
+        def write(records: Records) -> ObjectStat:
+            before = self._find(records)
+            self._expect(name, before, if_generation_match)
+            if records.file.is_dir():
+                raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+            make_folder(records.file.parent)
+
+            def entry() -> Entry:
+                generation = self._next_generation(records, before)
+                return Entry(generation, sha256, dict(metadata or {}), *stored)
+
+            written = self._add(records, before.identity if before else None, staged, entry)
+            if not records.place():
+                # Somebody else has, and may not have got further.
+                sync_folder(records.file.parent)
+            self._tidy(records)
+            return _stat(name, written)
+
+        with self._translated(), self._writing(name) as staged:
+            sha256, stored = staged.take(source)
+            return self._attempt(name, write)
 
     def list(
         self,
@@ -134,7 +135,6 @@ class DirectoryStore:
         page_token: str | None = None,
         limit: int = 1000,
     ) -> ListPage:
-        # The lock is not held while folders are read: with many objects that takes longer than others wait.
         with self._translated():
             self._require_folder()
             names = heapq.nsmallest(
@@ -146,19 +146,121 @@ class DirectoryStore:
                 ),
                 key=str.encode,
             )
-        with self._locked():
-            page = [_stat(name, entry) for name in names[:limit] if (entry := self._find(name)) is not None]
+            found = ((name, self._attempt(name, self._find)) for name in names[:limit])
+            page = [_stat(name, entry) for name, entry in found if entry is not None]
         return ListPage(page, names[limit - 1] if len(names) > limit else None)
 
     def delete(self, name: str, *, if_generation_match: int | None = None) -> None:
-        with self._locked():
-            self._expect(name, self._entry(name), if_generation_match)
-            file = self._file(name)
-            file.unlink()
-            _sync_folder(file.parent)
-            self._record_path(name).unlink(missing_ok=True)
+        def write(records: Records) -> None:
+            entry = self._present(records)
+            self._expect(name, entry, if_generation_match)
+            self._add(records, entry.identity, staged, lambda: replace(entry, deleted=True))
+            self._bury(records)
 
-    def _expect(self, name: str, entry: _Entry | None, generation: int | None) -> None:
+        with self._translated(), self._writing(name) as staged:
+            self._attempt(name, write)
+
+    def _attempt(self, name: str, act: Callable[[Records], T]) -> T:
+        """Again while somebody else is faster: then that one has got on."""
+        file = self._file(name)
+        self._require_folder()
+        deadline_s = time.monotonic() + TRIES_FOR_S
+        for tried in count(1):
+            try:
+                with Records.opened(self._own, name, file) as records:
+                    return act(records)
+            except Outrun as error:
+                # By the number too: it may have been stopped for longer than that.
+                if tried >= TRIES_AT_LEAST and time.monotonic() > deadline_s:
+                    raise BucketUnreachable(f"{name} in {self.place} changes too fast.") from error
+            if tried > TRIES_AT_ONCE:
+                time.sleep(PAUSE_S)
+        raise AssertionError("counting has no end")
+
+    def _present(self, records: Records) -> Entry:
+        entry = self._find(records)
+        if entry is None:
+            raise ObjectMissing(f"{self.place} holds no {records.name}.")
+        return entry
+
+    def _find(self, records: Records) -> Entry | None:
+        """What the plain file is. Finishes first what somebody has begun. Raises Outrun."""
+        newest = records.newest
+        if newest is not None and newest.deleted:
+            self._bury(records)
+            raise Outrun
+        file = identity_of(records.file)
+        if newest is not None:
+            if newest.identity == file:
+                return newest
+            if records.place():
+                raise Outrun
+        if file is None:
+            return None
+        if newest is None:
+            for entry in self._former.read(records.name):
+                if entry.identity == file:
+                    return entry
+        self._adopt(records)
+        raise Outrun
+
+    def _adopt(self, records: Records) -> None:
+        """Records a file that is not the one we wrote: the folder was copied, or somebody put another file
+        there.
+        """
+        records.confirm()
+        sha256, file = _digest(records.file)
+        known = self._known(records, sha256, file)
+
+        def entry() -> Entry:
+            if known is not None:
+                return known.within(file)
+            return Entry(self._next_generation(records, None), sha256, {}, *file)
+
+        with self._staging.begin() as staged:
+            self._add(records, file, staged, entry)
+            self._tidy(records)
+
+    def _known(self, records: Records, sha256: str, file: FileIdentity) -> Entry | None:
+        if records.newest is not None and records.newest.sha256 == sha256:
+            return records.newest
+        for entry in self._former.read(records.name):
+            # One that is not above the newest was replaced long ago.
+            if entry.generation > records.generation and (entry.identity == file or entry.sha256 == sha256):
+                return entry
+        return None
+
+    def _add(
+        self, records: Records, before: FileIdentity | None, staged: Staged, make: Callable[[], Entry]
+    ) -> Entry:
+        """The next record. `before` is the plain file that it was decided on. Raises Outrun."""
+        staged.announce(records.name, records.index + 1)
+        records.confirm()
+        if identity_of(records.file) != before:
+            raise Outrun
+        entry = make()
+        staged.record(entry.to_bytes())
+        records.add(staged, entry)
+        return entry
+
+    def _tidy(self, records: Records) -> None:
+        records.collect(self._staging)
+        if records.index == FIRST:
+            self._former.forget(records.name)
+
+    def _bury(self, records: Records) -> None:
+        """Carries out the deletion that is the newest record."""
+        records.take_away()
+        self._generations.retire(records.generation)
+        self._former.forget(records.name)
+        records.end(self._staging)
+
+    def _next_generation(self, records: Records, before: Entry | None) -> int:
+        if records.generation:
+            return self._generations.after(records.generation)
+        return self._generations.first(before.generation if before else 0)
+
+    def _expect(self, name: str, entry: Entry | None, generation: int | None) -> None:
         if generation is not None and (entry.generation if entry else 0) != generation:
             raise PreconditionFailed(f"{name} in {self.place} is not at generation {generation}.")
 
@@ -177,148 +279,19 @@ class DirectoryStore:
                 if not each.startswith(".") and (name := below + each).startswith(prefix):
                     yield name
 
-    def _stage(self, content: bytes | BinaryIO) -> tuple[Path, str]:
-        """The content as a file beside, on disk, and its SHA-256. The lock is held only while it is begun."""
-        source = BytesIO(content) if isinstance(content, bytes) else content
-        source.seek(0)
-        partial, descriptor = self._begin_partial()
-        digest = hashlib.sha256()
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                while part := source.read(PART_BYTES):
-                    digest.update(part)
-                    file.write(part)
-                file.flush()
-                os.fsync(file.fileno())
-        except OSError:
-            partial.unlink(missing_ok=True)
-            raise
-        return partial, digest.hexdigest()
-
-    def _begin_partial(self) -> tuple[Path, int]:
-        """A new file and its descriptor, locked for as long as somebody writes it: what nobody has locked
-        was left by a kill.
-        """
-        with self._locked():
-            staging = self._own / "partial"
-            _make_folder(staging)
-            if not self._swept:
-                for leftover in staging.iterdir():
-                    _unlink_unless_locked(leftover)
-                self._swept = True
-            partial = staging / uuid4().hex
-            descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, FILE_MODE)
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return partial, descriptor
-
-    def _entry(self, name: str) -> _Entry:
-        entry = self._find(name)
-        if entry is None:
-            raise ObjectMissing(f"{self.place} holds no {name}.")
-        return entry
-
-    def _find(self, name: str) -> _Entry | None:
-        file = self._file(name)
-        try:
-            status = file.stat()
-        except (FileNotFoundError, NotADirectoryError):
-            return None
-        entries = self._read_record(name)
-        for entry in entries:
-            if entry.is_file(status):
-                return entry
-        return self._recognise(name, file, status, entries)
-
-    def _recognise(
-        self, name: str, file: Path, status: os.stat_result, entries: tuple[_Entry, ...]
-    ) -> _Entry:
-        """A file that is not the one we wrote: the folder was copied, or somebody put another file there."""
-        with file.open("rb") as opened:
-            sha256 = hashlib.file_digest(opened, "sha256").hexdigest()
-        known = next((entry for entry in entries if entry.sha256 == sha256), None)
-        entry = _Entry(
-            known.generation if known else self._next_generation(),
-            sha256,
-            known.metadata if known else {},
-            status.st_ino,
-            status.st_size,
-            status.st_mtime_ns,
-        )
-        self._record(name, entry, None)
-        return entry
-
-    def _record_path(self, name: str) -> Path:
-        return self._own / "objects" / f"{name}.json"
-
-    def _record(self, name: str, entry: _Entry, before: _Entry | None) -> None:
-        path = self._record_path(name)
-        _make_folder(path.parent)
-        partial = path.with_name(path.name + ".partial")
-        with open(partial, "w", encoding="utf-8", opener=_private) as file:
-            json.dump([asdict(each) for each in (entry, before) if each is not None], file)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
-        _sync_folder(path.parent)
-
-    def _read_record(self, name: str) -> tuple[_Entry, ...]:
-        try:
-            stored: list[dict[str, Any]] = json.loads(self._record_path(name).read_text("utf-8"))
-            return tuple(_Entry(**entry) for entry in stored)
-        except FileNotFoundError:
-            return ()
-        except (ValueError, TypeError):
-            # Somebody edited it: the file is then a generation nobody knows.
-            return ()
-
-    def _next_generation(self) -> int:
-        """Above every one before, also after a deletion, a lost `.roost` or a clock that was set back."""
-        path = self._own / "generation"
-        try:
-            last = int(path.read_text("ascii"))
-        except (FileNotFoundError, ValueError):
-            last = 0
-        generation = max(last + 1, int(self._clock.now().timestamp() * 1_000_000))
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, FILE_MODE)
-        try:
-            # One small write in place: a kill leaves the old number or the new one.
-            os.pwrite(descriptor, str(generation).rjust(COUNTER_DIGITS, "0").encode(), 0)
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-        return generation
+    @contextmanager
+    def _writing(self, name: str) -> Iterator[Staged]:
+        self._file(name)
+        self._require_folder()
+        self._own.mkdir(mode=FOLDER_MODE, exist_ok=True)
+        with self._staging.begin() as staged:
+            yield staged
 
     def _require_folder(self) -> None:
         if not self._path.is_dir():
             raise BucketMissing(
                 f"The folder {self.place} does not exist. Make or mount it; Roost takes it up by itself."
             )
-
-    @contextmanager
-    def _locked(self) -> Iterator[None]:
-        with self._translated():
-            self._require_folder()
-            self._own.mkdir(mode=FOLDER_MODE, exist_ok=True)
-            descriptor = os.open(self._own / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, FILE_MODE)
-            try:
-                self._take(descriptor)
-                yield
-            finally:
-                os.close(descriptor)
-
-    def _take(self, descriptor: int) -> None:
-        deadline_s = time.monotonic() + LOCK_WAIT_S
-        while True:
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                if time.monotonic() > deadline_s:
-                    raise BucketUnreachable(
-                        f"Another process has held the lock of {self.place} for {LOCK_WAIT_S:.0f} s."
-                    ) from None
-                time.sleep(0.005)
-            else:
-                return
 
     @contextmanager
     def _translated(self) -> Iterator[None]:
@@ -345,39 +318,15 @@ def _raise_unless_missing(error: OSError) -> None:
         raise error
 
 
-def _stat(name: str, entry: _Entry) -> ObjectStat:
+def _digest(path: Path) -> tuple[str, FileIdentity]:
+    """Raises Outrun when there is no such file any more."""
+    try:
+        with path.open("rb") as opened:
+            found = identity(os.fstat(opened.fileno()))
+            return hashlib.file_digest(opened, "sha256").hexdigest(), found
+    except FileNotFoundError as error:
+        raise Outrun from error
+
+
+def _stat(name: str, entry: Entry) -> ObjectStat:
     return ObjectStat(name, entry.generation, entry.size_bytes, entry.metadata)
-
-
-def _make_folder(path: Path) -> None:
-    """With the folders above it, each for its owner alone; `mkdir(parents=True)` would open those to all."""
-    if not path.is_dir():
-        _make_folder(path.parent)
-        path.mkdir(mode=FOLDER_MODE, exist_ok=True)
-
-
-def _private(path: str, flags: int) -> int:
-    return os.open(path, flags, FILE_MODE)
-
-
-def _unlink_unless_locked(path: Path) -> None:
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    except FileNotFoundError:
-        return
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return
-    else:
-        path.unlink(missing_ok=True)
-    finally:
-        os.close(descriptor)
-
-
-def _sync_folder(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -1,0 +1,328 @@
+"""Stops a process before each thing that a call of the folder's store does to the disk; others go on.
+
+    python -m tests.integration.replication.stopped_writers FOLDER CALL
+
+prints how many cases there were, and what did not hold, as JSON.
+
+Forking is much faster than starting an interpreter for each of some thousand stops, and must not happen in a
+test's own process, which has threads.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import random
+import shutil
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from roost.clock import SystemClock
+from roost.errors import ObjectMissing, PreconditionFailed
+from roost.replication.directory_store import DirectoryStore
+from roost.replication.object_store import ABSENT
+from tests.fakes.former_bucket import write_former
+
+NAME = "v1/lease.json"
+EVENTS = ("open", "os.rename", "os.mkdir", "os.rmdir", "os.remove", "os.listdir", "fcntl.flock")
+PAIRS = 60
+
+
+class Stop:
+    """Stops this process before the n-th event, once it is told which."""
+
+    def __init__(self) -> None:
+        self._left = 0
+
+    def before(self, number: int) -> None:
+        self._left = number
+
+    def notice(self, event: str, _: object) -> None:
+        """An audit hook, called before what it tells of happens (PEP 578)."""
+        if self._left and event in EVENTS:
+            self._left -= 1
+            if not self._left:
+                os.kill(os.getpid(), signal.SIGSTOP)
+
+
+STOP = Stop()
+
+
+@dataclass
+class Call:
+    """What a process that is stopped was doing, from what was there."""
+
+    prepare: Callable[[Path], None]
+    do: Callable[[DirectoryStore, Path, str], str]
+
+
+def _nothing(folder: Path) -> None:
+    """An empty bucket."""
+
+
+def _written(folder: Path) -> None:
+    store = _store(folder)
+    generation = store.put(NAME, b"first").generation
+    store.put(NAME, b"prepared", if_generation_match=generation)
+
+
+def _former(folder: Path) -> None:
+    write_former(folder, NAME, b"prepared", 1_700_000_000_000_000)
+
+
+def _foreign(folder: Path) -> None:
+    _written(folder)
+    (folder / NAME).write_bytes(b"foreign")
+
+
+def _deleted(folder: Path) -> None:
+    _written(folder)
+    _store(folder).delete(NAME)
+
+
+def _create(store: DirectoryStore, folder: Path, content: str) -> str:
+    return str(store.put(NAME, content.encode(), if_generation_match=ABSENT).generation)
+
+
+def _replace(store: DirectoryStore, folder: Path, content: str) -> str:
+    known = int((folder.parent / "known").read_text())
+    return str(store.put(NAME, content.encode(), if_generation_match=known).generation)
+
+
+def _put(store: DirectoryStore, folder: Path, content: str) -> str:
+    return str(store.put(NAME, content.encode()).generation)
+
+
+def _delete(store: DirectoryStore, folder: Path, content: str) -> str:
+    known = int((folder.parent / "known").read_text())
+    store.delete(NAME, if_generation_match=known)
+    return ""
+
+
+def _read(store: DirectoryStore, folder: Path, content: str) -> str:
+    store.list()
+    store.get(NAME)
+    return ""
+
+
+CALLS = {
+    "create": Call(_nothing, _create),
+    "create again": Call(_deleted, _create),
+    "replace": Call(_written, _replace),
+    "replace a former one": Call(_former, _replace),
+    "put": Call(_written, _put),
+    "delete": Call(_written, _delete),
+    "delete a former one": Call(_former, _delete),
+    "read a foreign one": Call(_foreign, _read),
+    "replace a foreign one": Call(_foreign, _put),
+}
+RIVALS = ("", "r", "d", "drdr")
+"""What others do meanwhile, each to what is there: replace (or create) it, delete it."""
+AFTER_KILLS = ("", "dr")
+
+
+class Process:
+    """A fork that does a call, and stops before its `stop_at`-th event."""
+
+    def __init__(self, call: Call, folder: Path, content: str, stop_at: int) -> None:
+        self._reading, writing = os.pipe()
+        self.pid = os.fork()
+        if self.pid == 0:
+            _run(call, folder, content, stop_at, writing)
+        os.close(writing)
+        _, status = os.waitpid(self.pid, os.WUNTRACED)
+        self.stopped = os.WIFSTOPPED(status)
+
+    def resume(self) -> str:
+        if self.stopped:
+            os.kill(self.pid, signal.SIGCONT)
+            os.waitpid(self.pid, 0)
+        with os.fdopen(self._reading) as told:
+            return told.read()
+
+    def kill(self) -> None:
+        os.kill(self.pid, signal.SIGKILL)
+        os.waitpid(self.pid, 0)
+        os.close(self._reading)
+
+
+def _run(call: Call, folder: Path, content: str, stop_at: int, writing: int) -> None:
+    result = "broken"
+    try:
+        store = _store(folder)
+        STOP.before(stop_at)
+        result = "won " + call.do(store, folder, content)
+    except (PreconditionFailed, ObjectMissing):
+        result = "refused"
+    except Exception as error:  # noqa: BLE001 - told to the parent - it counts every failure
+        result = f"{type(error).__name__}: {error}"
+    finally:
+        STOP.before(0)
+        os.write(writing, result.encode())
+        os._exit(0)
+
+
+@dataclass
+class Case:
+    """One object and all that was seen of it, in order."""
+
+    folder: Path
+    failures: list[str] = field(default_factory=list)
+    seen: list[int] = field(default_factory=list)
+    content: bytes | None = None
+    others: bool = False
+    """Whether somebody else than the rivals writes, who do not look in between."""
+
+    def expect(self, what: str, holds: object) -> None:
+        if not holds:
+            self.failures.append(what)
+
+    def look(self) -> int:
+        """The generation now."""
+        store = _store(self.folder)
+        try:
+            stat = store.stat(NAME)
+            self.content = store.get(NAME, generation=stat.generation)
+        except ObjectMissing:
+            self.content = None
+            self.expect("is listed though it is missing", not store.list().items)
+            return ABSENT
+        self.expect("is not listed", store.list().items == [stat])
+        self.expect("the plain file differs", (self.folder / NAME).read_bytes() == self.content)
+        if not self.seen or stat.generation != self.seen[-1]:
+            self.expect("a generation did not rise", stat.generation > max(self.seen, default=0))
+            self.seen.append(stat.generation)
+        return stat.generation
+
+    def act(self, does: str, number: int) -> None:
+        """By somebody who is alone: it has to succeed."""
+        store, generation = _store(self.folder), self.look()
+        if does == "r":
+            store.put(NAME, f"rival {number}".encode(), if_generation_match=generation)
+            self.look()
+            self.expect("a rival's write is not there", self.content == f"rival {number}".encode())
+        elif generation != ABSENT:
+            store.delete(NAME, if_generation_match=generation)
+            self.expect("a rival's deletion did not happen", self.look() == ABSENT)
+
+    def resumed(self, result: str, content: str, writes: bool) -> None:
+        """Whoever was stopped went on, and said that it won or was refused."""
+        before, known = self.content, list(self.seen)
+        generation = self.look()
+        if not result.startswith("won") and result != "refused":
+            self.failures.append(result)
+        elif result == "refused" and writes:
+            self.expect("a refused write is there", self.content != content.encode())
+            self.expect("a refused call changed something", before == self.content)
+        elif result not in ("won ", "refused"):
+            won = int(result.removeprefix("won "))
+            replaced_unseen = self.others and won < max(known, default=0)
+            self.expect("a write that won was never there", won in self.seen or replaced_unseen)
+            self.expect("a write undid a later one", won in known or won == generation or replaced_unseen)
+            if won in known and won != known[-1]:
+                self.expect("a late writer changed something", before == self.content)
+
+    def settle(self) -> None:
+        """What a kill leaves is swept by the next process, and old records by the next write."""
+        self.act("r", 99)
+        own = self.folder / ".roost"
+        self.expect("a leftover in staged", not list((own / "staged").iterdir()))
+        left = list((own / "records" / "v1" / ".lease.json").rglob("record.json"))
+        self.expect(f"{len(left)} records", len(left) == 1)
+        self.act("d", 0)
+        left = list((own / "records" / "v1").iterdir())
+        self.expect(f"records of a deleted object: {left}", not left)
+        self.expect("a former record", not (own / "objects" / f"{NAME}.json").exists())
+
+
+def _store(folder: Path) -> DirectoryStore:
+    return DirectoryStore(folder, SystemClock())
+
+
+@contextmanager
+def _case(root: Path, call: Call) -> Iterator[Case]:
+    folder = root / "bucket"
+    folder.mkdir()
+    call.prepare(folder)
+    if call.do in (_replace, _delete):
+        (root / "known").write_text(str(_store(folder).stat(NAME).generation))
+    case = Case(folder)
+    try:
+        yield case
+    finally:
+        shutil.rmtree(folder)
+
+
+def one_stopped(root: Path, call: Call, *, killed: bool) -> Iterator[tuple[str, list[str]]]:
+    for rivals in AFTER_KILLS if killed else RIVALS:
+        for stop_at in itertools.count(1):
+            with _case(root, call) as case:
+                process = Process(call, case.folder, "stopped", stop_at)
+                stopped = process.stopped
+                for number, does in enumerate(rivals):
+                    case.act(does, number)
+                if rivals == "":
+                    case.look()
+                if not killed:
+                    case.resumed(process.resume(), "stopped", call.do is not _read)
+                elif stopped:
+                    process.kill()
+                else:
+                    process.resume()
+                case.settle()
+                yield (
+                    f"{rivals or 'a reader'}, stopped before event {stop_at}, killed={killed}",
+                    case.failures,
+                )
+            if not stopped:
+                break
+
+
+def two_stopped(root: Path, call: Call, chance: random.Random) -> Iterator[tuple[str, list[str]]]:
+    for _ in range(PAIRS):
+        other = chance.choice([each for each in CALLS.values() if each.do is not _read])
+        at = chance.randrange(1, 45), chance.randrange(1, 45)
+        rivals = chance.choice(RIVALS), chance.choice(RIVALS)
+        with _case(root, call) as case:
+            case.others = True
+            first = Process(call, case.folder, "one", at[0])
+            for number, does in enumerate(rivals[0]):
+                case.act(does, number)
+            second = Process(other, case.folder, "two", at[1])
+            for number, does in enumerate(rivals[1]):
+                case.act(does, 10 + number)
+            case.look()
+            order = [(first, "one", call), (second, "two", other)]
+            chance.shuffle(order)
+            for process, content, its in order:
+                case.resumed(process.resume(), content, its.do is not _read)
+            case.settle()
+            yield f"{at} {rivals} {content}", case.failures
+
+
+def main() -> None:
+    root, name = Path(sys.argv[1]), sys.argv[2]
+    call = CALLS[name]
+    sys.addaudithook(STOP.notice)
+    # What is imported late is imported now.
+    with _case(root, CALLS["replace"]) as case:
+        case.settle()
+    done, failures = 0, []
+    cases = [
+        one_stopped(root, call, killed=False),
+        one_stopped(root, call, killed=True),
+        two_stopped(root, call, random.Random(name)),
+    ]
+    for what, broken in itertools.chain.from_iterable(cases):
+        done += 1
+        failures += [f"{name}: {what}: {why}" for why in broken]
+    sys.stdout.write(json.dumps({"cases": done, "failures": failures}))
+
+
+if __name__ == "__main__":
+    main()
