@@ -29,7 +29,7 @@ REPOSITORY = Path(__file__).resolve().parents[3]
 TOKEN = token_of(1)
 CHANNEL = 500_000_000_000_000_001
 ANNA, BEN = 41, 42
-UP, DOWN = wording.THUMB_UP, wording.THUMB_DOWN
+UP, DOWN = chat_wording.THUMB_UP, chat_wording.THUMB_DOWN
 PLAIN = [UP, DOWN]
 
 
@@ -181,7 +181,7 @@ def test_only_who_asked_judges_and_forged_presses_change_nothing(
     assert "Only the person who asked" in told(discord, answer, BEN, UP)
     unknown = "0190a1b2-0000-7000-8000-000000000000"
     for custom_id in ("up:", f"up:{unknown}", "up:' OR 1=1 --", "sideways:1", "forget:", "x" * 300, "\0"):
-        assert told(discord, answer, ANNA, custom_id=custom_id) == wording.GONE
+        assert told(discord, answer, ANNA, custom_id=custom_id) == chat_wording.GONE
     assert thumbs(tmp_path) == []
     assert discord.buttons(TOKEN, answer) == PLAIN
     pressed(discord, answer, ANNA, UP)
@@ -222,17 +222,17 @@ def test_forget_deletes_a_persons_record_after_a_confirmation_only_they_see(
     discord.slash(TOKEN, "forget", ANNA, channel_id=str(CHANNEL))
     asked = wait_for_message(discord, 4)
     assert discord.state(TOKEN)["interactions"][-1]["ephemeral"]
-    assert shown(discord)[-1]["text"] == wording.FORGET
-    assert discord.buttons(TOKEN, asked) == [wording.FORGET_YES, wording.FORGET_NO]
-    kept = pressed(discord, asked, ANNA, wording.FORGET_NO)
-    wait_until(lambda: kept()["texts"] == [wording.KEPT])
+    assert shown(discord)[-1]["text"] == chat_wording.forget("Discord")
+    assert discord.buttons(TOKEN, asked) == [chat_wording.FORGET_YES, chat_wording.FORGET_NO]
+    kept = pressed(discord, asked, ANNA, chat_wording.FORGET_NO)
+    wait_until(lambda: kept()["texts"] == [chat_wording.KEPT])
     assert discord.buttons(TOKEN, asked) == []
     assert rows_about(tmp_path, "secret")
     discord.slash(TOKEN, "forget", ANNA, channel_id=str(CHANNEL))
     asked = wait_for_message(discord, 5)
-    assert told(discord, asked, BEN, wording.FORGET_YES) == wording.NOT_YOURS
-    gone = pressed(discord, asked, ANNA, wording.FORGET_YES)
-    wait_until(lambda: gone()["texts"] == [wording.FORGOTTEN])
+    assert told(discord, asked, BEN, chat_wording.FORGET_YES) == chat_wording.NOT_YOURS
+    gone = pressed(discord, asked, ANNA, chat_wording.FORGET_YES)
+    wait_until(lambda: gone()["texts"] == [chat_wording.FORGOTTEN])
     assert discord.buttons(TOKEN, asked) == []
     wait_until(lambda: not rows_about(tmp_path, f"discord:{ANNA}"))
     assert rows_about(tmp_path, "secret") == []
@@ -251,10 +251,10 @@ def test_a_confirmation_typed_in_a_channel_heeds_its_asker_alone(
     wait_for_message(discord, 1)
     discord.mention(TOKEN, CHANNEL, ANNA, "/forget")
     asked = wait_for_message(discord, 2)
-    assert told(discord, asked, BEN, wording.FORGET_YES) == wording.NOT_YOURS
+    assert told(discord, asked, BEN, chat_wording.FORGET_YES) == chat_wording.NOT_YOURS
     assert rows_about(tmp_path, "a secret?")
-    gone = pressed(discord, asked, ANNA, wording.FORGET_YES)
-    wait_until(lambda: gone()["texts"] == [wording.FORGOTTEN])
+    gone = pressed(discord, asked, ANNA, chat_wording.FORGET_YES)
+    wait_until(lambda: gone()["texts"] == [chat_wording.FORGOTTEN])
     wait_until(lambda: not rows_about(tmp_path, "a secret?"))
 
 
@@ -271,9 +271,9 @@ def test_a_confirmation_after_a_restart_deletes_and_may_be_pressed_again(
     with discord_house(tmp_path, discord.url):
         wait_until(lambda: discord.connected() == 1)
         first = pressed(discord, asked, ANNA, custom_id=f"forget:{ANNA}")
-        wait_until(lambda: first()["texts"] == [wording.FORGOTTEN])
+        wait_until(lambda: first()["texts"] == [chat_wording.FORGOTTEN])
         again = pressed(discord, asked, ANNA, custom_id=f"forget:{ANNA}")
-        wait_until(lambda: again()["texts"] == [wording.FORGOTTEN])
+        wait_until(lambda: again()["texts"] == [chat_wording.FORGOTTEN])
         wait_until(lambda: not rows_about(tmp_path, "secret?"))
 
 
@@ -289,8 +289,8 @@ def test_a_half_shown_answer_for_somebody_forgotten_is_taken_back_and_not_kept(
     else:
         discord.mention(TOKEN, CHANNEL, ANNA, "in the making?")
     growing = wait_for_message(discord, 2)
-    gone = pressed(discord, asked, ANNA, wording.FORGET_YES)
-    wait_until(lambda: gone()["texts"] == [wording.FORGOTTEN])
+    gone = pressed(discord, asked, ANNA, chat_wording.FORGET_YES)
+    wait_until(lambda: gone()["texts"] == [chat_wording.FORGOTTEN])
     wait_until(lambda: growing not in [each["id"] for each in discord.state(TOKEN)["messages"]])
     assert rows_about(tmp_path, "in the making") == []
     assert house.inbox_statuses() == {"dropped": 1}
@@ -337,13 +337,13 @@ def test_a_press_that_a_kill_cut_off_is_done_by_the_next_start(tmp_path: Path, d
         discord.slash(TOKEN, "forget", ANNA)
         asked = wait_for_message(discord, 2)
         discord.hold("defer", accept=True)
-        discord.press(TOKEN, asked, ANNA, wording.FORGET_YES)
+        discord.press(TOKEN, asked, ANNA, chat_wording.FORGET_YES)
         wait_until(lambda: bool(rows_about(tmp_path, '{"press":')))
         wait_until(lambda: discord.state(TOKEN)["interactions"][-1]["deferred_after_s"] is not None)
     discord.release()
     assert rows_about(tmp_path, "a secret?")
     with roost_process(tmp_path, discord):
-        wait_until(lambda: shown(discord)[-1]["text"] == wording.FORGOTTEN)
+        wait_until(lambda: shown(discord)[-1]["text"] == chat_wording.FORGOTTEN)
         wait_until(lambda: not rows_about(tmp_path, f"discord:{ANNA}"))
         assert rows_about(tmp_path, "a secret?") == []
-        assert told(discord, answer, ANNA, UP) == wording.GONE
+        assert told(discord, answer, ANNA, UP) == chat_wording.GONE

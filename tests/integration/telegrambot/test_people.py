@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy import text
 
 from roost.clock import SystemClock
+from roost.domain import chat_wording
 from roost.domain.answers import Answer, Evidence
 from roost.domain.bots import Status
 from roost.services.live_events import BotChanged
@@ -23,7 +24,7 @@ from tests.fakes.fixed_answerer import FixedAnswerer
 TOKEN = token_of(1)
 NAME = "@bot7000001_bot"
 CHAT, OTHER, GROUP = 41, 42, -1_000_000_000_041
-UP, DOWN = wording.THUMB_UP, wording.THUMB_DOWN
+UP, DOWN = chat_wording.THUMB_UP, chat_wording.THUMB_DOWN
 
 
 @pytest.fixture
@@ -133,7 +134,7 @@ def test_only_who_asked_judges_and_forged_presses_change_nothing(
     assert "Only the person who asked" in press(telegram, answer, GROUP, label=UP, user_id=OTHER)
     unknown = "0190a1b2-0000-7000-8000-000000000000"
     for data in ("", "up:", f"up:{unknown}", "up:' OR 1=1 --", "sideways:1", "forget:", "x" * 200):
-        assert press(telegram, answer, GROUP, data=data or " ", user_id=CHAT) == wording.GONE
+        assert press(telegram, answer, GROUP, data=data or " ", user_id=CHAT) == chat_wording.GONE
     assert thumbs(house) == []
     assert press(telegram, answer, GROUP, label=UP, user_id=CHAT) == wording.THANKS["up"]
 
@@ -158,11 +159,11 @@ def test_forget_deletes_a_persons_record_everywhere_after_a_confirmation(
         lambda db: daily_use.add(db, SystemClock().now(), "questions", f"telegram:{CHAT}", 7)
     )
     asked = ask(telegram, "/forget")
-    assert press(telegram, asked, label=wording.FORGET_NO) == wording.KEPT
+    assert press(telegram, asked, label=chat_wording.FORGET_NO) == chat_wording.KEPT
     assert _rows_about(tmp_path, "secret")
     asked = ask(telegram, "/forget")
-    assert press(telegram, asked, label=wording.FORGET_YES, user_id=OTHER) == wording.NOT_YOURS
-    assert press(telegram, asked, label=wording.FORGET_YES) == wording.FORGOTTEN
+    assert press(telegram, asked, label=chat_wording.FORGET_YES, user_id=OTHER) == chat_wording.NOT_YOURS
+    assert press(telegram, asked, label=chat_wording.FORGET_YES) == chat_wording.FORGOTTEN
     wait_until(lambda: not _rows_about(tmp_path, f"telegram:{CHAT}"))
     assert _rows_about(tmp_path, "secret") == []
     assert _rows_about(tmp_path, "somebody else")
@@ -182,8 +183,8 @@ def test_a_confirmation_after_a_restart_deletes_and_may_be_pressed_again(
         asked = ask(telegram, "/forget")
         data = f"forget:{CHAT}"
     with bot_house(tmp_path, telegram.url):
-        assert press(telegram, asked, data=data) == wording.FORGOTTEN
-        assert press(telegram, asked, data=data) == wording.FORGOTTEN
+        assert press(telegram, asked, data=data) == chat_wording.FORGOTTEN
+        assert press(telegram, asked, data=data) == chat_wording.FORGOTTEN
         wait_until(lambda: not _rows_about(tmp_path, "secret"))
 
 
@@ -194,7 +195,7 @@ def test_an_answer_in_the_making_for_somebody_forgotten_is_not_kept(
     answerer.hold()
     telegram.text(TOKEN, CHAT, "in the making?")
     wait_until(lambda: len(answerer.questions) == 1)
-    assert press(telegram, asked, label=wording.FORGET_YES) == wording.FORGOTTEN
+    assert press(telegram, asked, label=chat_wording.FORGET_YES) == chat_wording.FORGOTTEN
     answerer.release()
     ask(telegram, "after?")
     wait_until(lambda: house.inbox_statuses().get("done") == 1)
@@ -208,7 +209,7 @@ def test_a_half_shown_answer_for_somebody_forgotten_is_taken_back(
     asked = ask(telegram, "/forget")
     answerer.deltas, answerer.pause_s = tuple(f"word{n} " for n in range(80)), 0.05
     shown = ask(telegram, "in the making?")
-    assert press(telegram, asked, label=wording.FORGET_YES) == wording.FORGOTTEN
+    assert press(telegram, asked, label=chat_wording.FORGET_YES) == chat_wording.FORGOTTEN
     wait_until(lambda: shown not in _ids(telegram))
     assert telegram.sends(TOKEN, CHAT)[-1].startswith("word0")
 

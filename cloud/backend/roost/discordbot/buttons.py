@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from typing import Any, Literal
 
 from roost.discordbot import wording
+from roost.domain import chat_wording
 
 Components = list[dict[str, Any]]
 Thumb = Literal["up", "down"]
@@ -31,7 +32,7 @@ def thumb_buttons(answer_id: str, chosen: Thumb | None = None) -> Components:
             "custom_id": f"{thumb}:{answer_id}",
             **({"label": wording.NOTED} if thumb == chosen else {}),
         }
-        for thumb, emoji in (("up", wording.THUMB_UP), ("down", wording.THUMB_DOWN))
+        for thumb, emoji in (("up", chat_wording.THUMB_UP), ("down", chat_wording.THUMB_DOWN))
     )
 
 
@@ -39,8 +40,8 @@ def confirm_buttons(person_id: int) -> Components:
     """Ask whoever wants to be forgotten; nobody else's press counts."""
     return _row(
         (
-            {"style": DANGER_STYLE, "label": wording.FORGET_YES, "custom_id": f"forget:{person_id}"},
-            {"style": PLAIN_STYLE, "label": wording.FORGET_NO, "custom_id": f"keep:{person_id}"},
+            {"style": DANGER_STYLE, "label": chat_wording.FORGET_YES, "custom_id": f"forget:{person_id}"},
+            {"style": PLAIN_STYLE, "label": chat_wording.FORGET_NO, "custom_id": f"keep:{person_id}"},
         )
     )
 

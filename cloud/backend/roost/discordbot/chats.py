@@ -24,7 +24,7 @@ from roost.errors import NotFound, RemoteError
 from roost.services.answer_stream import begin_answering
 from roost.services.bot_services import BotServices
 from roost.services.chat_pacing import ChatPacing
-from roost.storage.inbox import FORGOTTEN, InboxEntry, Reply
+from roost.storage.inbox import FORGOTTEN, InboxEntry, fresh_replies
 
 ANSWERS_AT_ONCE = 64
 TYPING_CALLS_AT_ONCE = 12
@@ -140,7 +140,9 @@ class Chats:
                 await self._storage.run(self._inbox.clear_context, self._bot_id, incoming.chat_key)
                 await self._say(entry, place, chat_wording.CLEARED)
             case "forget":
-                await self._say(entry, place, wording.FORGET, confirm_buttons(incoming.person_id))
+                await self._say(
+                    entry, place, chat_wording.forget("Discord"), confirm_buttons(incoming.person_id)
+                )
             case "stats":
                 stats = await self._storage.run(self._inbox.stats, self._bot_id, incoming.chat_key)
                 use = await self._storage.run(self._services.spending.today, incoming.person, self._bot_id)
@@ -153,7 +155,7 @@ class Chats:
     ) -> None:
         payloads = to_payloads(parts(markdown), components)
         await self._storage.run(self._inbox.record_notice, self._bot_id, entry, payloads, opened=True)
-        await self._delivery.send(entry, place, _fresh(payloads))
+        await self._delivery.send(entry, place, fresh_replies(payloads, opened=True))
 
     async def _answer(self, entry: InboxEntry, place: Place, question: str) -> None:
         began_s, incoming = self._monotonic_s(), place.incoming
@@ -199,7 +201,7 @@ class Chats:
             "info",
             f"Answered in channel {place.channel_id}: {len(answer.citations)} source(s), {took_s:.1f} s.",
         )
-        await self._delivery.send(replace(entry, answered=True), place, _fresh(payloads))
+        await self._delivery.send(replace(entry, answered=True), place, fresh_replies(payloads, opened=True))
 
     async def _show_typing(self, channel_id: int, answered: asyncio.Event) -> None:
         """Typing is a courtesy: no error of it matters."""
@@ -226,8 +228,3 @@ def _about_no_text(incoming: Incoming) -> str:
 def _number_of(incoming: Incoming) -> int:
     """What stands for this place in a bot's allowed chats."""
     return incoming.person_id if incoming.private else incoming.channel_id
-
-
-def _fresh(payloads: list[str]) -> list[Reply]:
-    """The replies as they were just stored."""
-    return [Reply(part, payload, opened=part == 0, sent=False) for part, payload in enumerate(payloads)]

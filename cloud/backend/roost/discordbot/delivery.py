@@ -19,6 +19,7 @@ from roost.discordbot.storage_calls import StorageCalls
 from roost.domain.backoff import Backoff
 from roost.errors import RemoteError, RemoteRejected, RemoteUnreachable
 from roost.services.inbox import Inbox
+from roost.services.sends_in_flight import SendsInFlight
 from roost.services.until_stored import until_stored
 from roost.storage.inbox import InboxEntry, Reply
 
@@ -66,7 +67,7 @@ class Delivery:
         self._note = note
         self._refused = refused
         self._closed_channels: set[int] = set()
-        self._in_flight: set[asyncio.Task[None]] = set()
+        self._in_flight = SendsInFlight()
 
     async def send_again(self, entry: InboxEntry, place: Place) -> None:
         """Sends what an earlier start stored. What it had begun to send is looked for first: a nonce is
@@ -98,14 +99,10 @@ class Delivery:
             await self._storage.run(self._inbox.finish, self._bot_id, update_id)
             return
         for reply in unsent:
-            # A task of its own, which `finish` waits for.
-            sending = asyncio.ensure_future(
-                self._send_and_mark(update_id, place, reply, last=reply is unsent[-1])
-            )
-            self._in_flight.add(sending)
-            sending.add_done_callback(self._sent)
             try:
-                await asyncio.shield(sending)
+                await self._in_flight.run(
+                    self._send_and_mark(update_id, place, reply, last=reply is unsent[-1])
+                )
             except RemoteRejected as error:
                 self._refused(error)
                 return
@@ -129,14 +126,7 @@ class Delivery:
 
     async def finish(self, timeout_s: float) -> None:
         """Lets the sends that are on their way arrive, for so long; after that none goes on."""
-        in_flight = set(self._in_flight)
-        if not in_flight:
-            return
-        try:
-            await asyncio.wait(in_flight, timeout=timeout_s)
-        finally:
-            for sending in in_flight:
-                sending.cancel()
+        await self._in_flight.finish(timeout_s)
 
     def nonce(self, update_id: int, part: int) -> str:
         """The same for the same part of the same answer, at every start; Discord takes 25 characters."""
@@ -184,12 +174,6 @@ class Delivery:
             # The nonce was known: this is what was shown before a kill, and it has grown since.
             return await self._posts.edit(place.channel_id, post.id, addressed, components)
         return post
-
-    def _sent(self, sending: asyncio.Task[None]) -> None:
-        self._in_flight.discard(sending)
-        if not sending.cancelled():
-            # Taken, so that asyncio does not complain when nobody waits for this send any more.
-            sending.exception()
 
     async def _send_and_mark(self, update_id: int, place: Place, reply: Reply, *, last: bool) -> None:
         if not reply.opened:

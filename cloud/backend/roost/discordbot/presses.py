@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from roost.discordbot import wording
 from roost.discordbot.buttons import Components, Thumb, read_confirmation, read_thumb, thumb_buttons
 from roost.discordbot.client import InteractionExpired
 from roost.discordbot.events import Press
 from roost.discordbot.posts import Posts
 from roost.discordbot.storage_calls import StorageCalls
+from roost.domain import chat_wording
 from roost.errors import Forbidden, NotFound, RemoteError
 from roost.services.bot_services import BotServices
 
@@ -36,21 +36,21 @@ class Presses:
         elif confirmed := read_confirmation(press.custom_id):
             forgetting, asked_id = confirmed
             if asked_id != press.person_id:
-                await self._tell(token, wording.NOT_YOURS)
+                await self._tell(token, chat_wording.NOT_YOURS)
             elif forgetting:
                 await self._forget(press, token)
                 return
             else:
-                await self._change(press, token, wording.KEPT, [])
+                await self._change(press, token, chat_wording.KEPT, [])
         else:
-            await self._tell(token, wording.GONE)
+            await self._tell(token, chat_wording.GONE)
         await self._storage.run(self._inbox.drop, self._bot_id, press.id, "a button")
 
     async def _judge(self, press: Press, token: str | None, thumb: Thumb, answer_id: str) -> None:
         try:
             await self._storage.run(self._feedback.judge, self._bot_id, press.person, answer_id, thumb)
         except NotFound:
-            await self._tell(token, wording.GONE)
+            await self._tell(token, chat_wording.GONE)
         except Forbidden as error:
             await self._tell(token, error.message)
         else:
@@ -61,7 +61,7 @@ class Presses:
             self._privacy.forget_person(press.person, bot_id=self._bot_id, asked_by_update=press.id)
 
         await self._storage.run(forget)
-        await self._change(press, token, wording.FORGOTTEN, [])
+        await self._change(press, token, chat_wording.FORGOTTEN, [])
         await self._storage.run(self._privacy.forget_update, self._bot_id, press.id)
 
     async def _tell(self, token: str | None, sentence: str) -> None:

@@ -16,18 +16,6 @@ HIDDEN = (
     "Discord does not show me what you wrote, because your reply does not mention me. Reply with the @ on, or"
     " mention me in your message."
 )
-FORGET = (
-    "Shall I delete everything I have kept of you: your questions, my answers, your thumbs and counters? This"
-    " cannot be undone. Messages that Discord shows here stay until you delete them yourself."
-)
-FORGET_YES = "Delete it"
-FORGET_NO = "Keep it"
-FORGOTTEN = "Deleted. I know nothing of you any more."
-KEPT = "Nothing was deleted."
-NOT_YOURS = "Only the person who was asked can decide this."
-GONE = "This answer is not kept any more."
-THUMB_UP = "\N{THUMBS UP SIGN}"
-THUMB_DOWN = "\N{THUMBS DOWN SIGN}"
 NOTED = "Noted"
 
 

@@ -11,6 +11,21 @@ EMPTY_ASK = "Type your question after the command, for example: `/ask How do I b
 CLEARED = "Conversation cleared. Your history is kept; I start fresh."
 UNKNOWN_COMMAND = "I do not know this command. Type /help to see what I can do, or just ask."
 FAILED = "Sorry, something went wrong while I looked for the answer. Please ask again in a moment."
+FORGET_YES = "Delete it"
+FORGET_NO = "Keep it"
+FORGOTTEN = "Deleted. I know nothing of you any more."
+KEPT = "Nothing was deleted."
+NOT_YOURS = "Only the person who was asked can decide this."
+GONE = "This answer is not kept any more."
+THUMB_UP = "\N{THUMBS UP SIGN}"
+THUMB_DOWN = "\N{THUMBS DOWN SIGN}"
+
+
+def forget(platform: str) -> str:
+    return (
+        "Shall I delete everything I have kept of you: your questions, my answers, your thumbs and counters?"
+        f" This cannot be undone. Messages that {platform} shows here stay until you delete them yourself."
+    )
 
 
 def welcome(bot_name: str) -> str:

@@ -58,6 +58,13 @@ class Reply:
     sent: bool
 
 
+def fresh_replies(payloads: Sequence[str], *, opened: bool) -> list[Reply]:
+    """The replies as they were just stored, with the first one `opened` or none."""
+    return [
+        Reply(part, payload, opened=opened and part == 0, sent=False) for part, payload in enumerate(payloads)
+    ]
+
+
 def insert_updates(db: Connection, bot_id: str, updates: Iterable[Update], at: datetime) -> list[int]:
     """Stores what is new and returns its ids; what was delivered before is left as it is."""
     stored = []

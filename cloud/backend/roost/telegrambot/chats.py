@@ -11,12 +11,13 @@ from typing import Any
 from telegram.constants import ChatAction
 from telegram.error import TelegramError
 
+from roost.domain import chat_wording
 from roost.domain.answers import Question
 from roost.domain.bots import BotCredentials
 from roost.errors import NotFound
 from roost.services.answer_stream import begin_answering
 from roost.services.bot_services import BotServices
-from roost.storage.inbox import FORGOTTEN, InboxEntry, Reply
+from roost.storage.inbox import FORGOTTEN, InboxEntry, fresh_replies
 from roost.telegrambot import wording
 from roost.telegrambot.addressing import Request, read_request, with_quoted
 from roost.telegrambot.client import TelegramClient, translate
@@ -122,7 +123,9 @@ class Chats:
                 await self._delivery.stored(self._inbox.clear_context, self._bot_id, chat_key)
                 await self._say(entry, place, wording.CLEARED)
             case "forget":
-                await self._say(entry, place, wording.FORGET, confirm_buttons(message.sender_id))
+                await self._say(
+                    entry, place, chat_wording.forget("Telegram"), confirm_buttons(message.sender_id)
+                )
             case "stats":
                 stats = await self._delivery.stored(self._inbox.stats, self._bot_id, chat_key)
                 asker = person(message.sender_id)
@@ -149,7 +152,7 @@ class Chats:
         payloads = [part.to_json() for part in with_buttons(parts(markdown), buttons)]
         opened = self._pacing.wait_s(place.chat_id) == 0
         await self._delivery.stored(self._inbox.record_notice, self._bot_id, entry, payloads, opened=opened)
-        await self._delivery.send(entry, place, _fresh(payloads, opened=opened))
+        await self._delivery.send(entry, place, fresh_replies(payloads, opened=opened))
 
     async def _answer(
         self, entry: InboxEntry, message: IncomingMessage, place: Place, question: str, request: Request
@@ -205,7 +208,7 @@ class Chats:
             took_s = self._monotonic_s() - began_s
             sources = len(answer.citations)
             self._note("info", f"Answered in chat {place.chat_id}: {sources} source(s), {took_s:.1f} s.")
-            await self._delivery.send(growing.entry, place, _fresh(payloads, opened=opened))
+            await self._delivery.send(growing.entry, place, fresh_replies(payloads, opened=opened))
         except NotFound as error:
             if error.code == FORGOTTEN and growing.entry.stream_message_id is not None:
                 await self._take_back(place.chat_id, growing.entry.stream_message_id)
@@ -255,10 +258,3 @@ class Chats:
         finally:
             if self._typed_for[where] <= 0:
                 del self._typed_for[where]
-
-
-def _fresh(payloads: list[str], *, opened: bool) -> list[Reply]:
-    """The replies as they were just stored."""
-    return [
-        Reply(part, payload, opened=opened and part == 0, sent=False) for part, payload in enumerate(payloads)
-    ]

@@ -16,6 +16,7 @@ from telegram.error import BadRequest, ChatMigrated, Forbidden, InvalidToken, Te
 from roost.domain.backoff import Backoff
 from roost.log import redact
 from roost.services.inbox import Inbox
+from roost.services.sends_in_flight import SendsInFlight
 from roost.services.until_stored import until_stored
 from roost.storage.inbox import InboxEntry, Reply
 from roost.telegrambot.client import TelegramClient, not_sent
@@ -62,7 +63,7 @@ class Delivery:
         self._moved = moved
         self._monotonic_s = monotonic_s
         self._unwritable_until_s: dict[int, float] = {}
-        self._in_flight: set[asyncio.Task[None]] = set()
+        self._in_flight = SendsInFlight()
 
     async def stored(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Runs a call that waits for storage without holding up the loop."""
@@ -104,12 +105,8 @@ class Delivery:
         for reply in unsent:
             edited = entry.stream_message_id if reply.part == 0 else None
             last = reply is unsent[-1]
-            # A task of its own, which `finish` waits for: a send that is cut off would have to be sent again.
-            sending = asyncio.ensure_future(self._send_and_mark(update_id, place, reply, edited, last=last))
-            self._in_flight.add(sending)
-            sending.add_done_callback(self._sent)
             try:
-                await asyncio.shield(sending)
+                await self._in_flight.run(self._send_and_mark(update_id, place, reply, edited, last=last))
             except InvalidToken:
                 return
             except (BadRequest, Forbidden) as error:
@@ -120,20 +117,7 @@ class Delivery:
 
     async def finish(self, timeout_s: float) -> None:
         """Lets the sends that are on their way arrive, for so long; after that none goes on."""
-        in_flight = set(self._in_flight)
-        if not in_flight:
-            return
-        try:
-            await asyncio.wait(in_flight, timeout=timeout_s)
-        finally:
-            for sending in in_flight:
-                sending.cancel()
-
-    def _sent(self, sending: asyncio.Task[None]) -> None:
-        self._in_flight.discard(sending)
-        if not sending.cancelled():
-            # Taken, so that asyncio does not complain when nobody waits for this send any more.
-            sending.exception()
+        await self._in_flight.finish(timeout_s)
 
     async def _send_and_mark(
         self, update_id: int, place: Place, reply: Reply, edited: int | None, *, last: bool

@@ -11,6 +11,7 @@ from typing import Literal
 from telegram import InlineKeyboardMarkup
 from telegram.error import TelegramError
 
+from roost.domain import chat_wording
 from roost.errors import Forbidden, NotFound
 from roost.services.bot_services import BotServices
 from roost.telegrambot import wording
@@ -29,13 +30,13 @@ _CONFIRM = re.compile(r"(forget|keep):(-?[0-9]{1,19})")
 def thumb_buttons(answer_id: str, chosen: Literal["up", "down"] | None = None) -> Buttons:
     return tuple(
         (f"{wording.CHOSEN} {label}" if thumb == chosen else label, f"{thumb}:{answer_id}")
-        for thumb, label in (("up", wording.THUMB_UP), ("down", wording.THUMB_DOWN))
+        for thumb, label in (("up", chat_wording.THUMB_UP), ("down", chat_wording.THUMB_DOWN))
     )
 
 
 def confirm_buttons(sender_id: int) -> Buttons:
     """Ask whoever wants to be forgotten; nobody else's press counts."""
-    return ((wording.FORGET_YES, f"forget:{sender_id}"), (wording.FORGET_NO, f"keep:{sender_id}"))
+    return ((chat_wording.FORGET_YES, f"forget:{sender_id}"), (chat_wording.FORGET_NO, f"keep:{sender_id}"))
 
 
 class Presses:
@@ -62,15 +63,15 @@ class Presses:
             await self._judge(press, "up" if found[1] == "up" else "down", found[2])
         elif found := _CONFIRM.fullmatch(press.data):
             if int(found[2]) != press.sender_id:
-                await self._answer(press, wording.NOT_YOURS)
+                await self._answer(press, chat_wording.NOT_YOURS)
             elif found[1] == "forget":
                 await self._forget(update_id, press)
                 return
             else:
-                await self._answer(press, wording.KEPT)
-                await self._mark(press, text=wording.KEPT)
+                await self._answer(press, chat_wording.KEPT)
+                await self._mark(press, text=chat_wording.KEPT)
         else:
-            await self._answer(press, wording.GONE)
+            await self._answer(press, chat_wording.GONE)
         await self._delivery.stored(self._inbox.drop, self._bot_id, update_id, "a button")
 
     async def _judge(self, press: Press, thumb: Literal["up", "down"], answer_id: str) -> None:
@@ -79,7 +80,7 @@ class Presses:
                 self._feedback.judge, self._bot_id, person(press.sender_id), answer_id, thumb
             )
         except NotFound:
-            await self._answer(press, wording.GONE)
+            await self._answer(press, chat_wording.GONE)
             return
         except Forbidden as error:
             await self._answer(press, error.message)
@@ -94,8 +95,8 @@ class Presses:
             self._privacy.forget_person(asker, bot_id=self._bot_id, asked_by_update=update_id)
 
         await self._delivery.stored(forget)
-        await self._answer(press, wording.FORGOTTEN)
-        await self._mark(press, text=wording.FORGOTTEN)
+        await self._answer(press, chat_wording.FORGOTTEN)
+        await self._mark(press, text=chat_wording.FORGOTTEN)
         await self._delivery.stored(self._privacy.forget_update, self._bot_id, update_id)
 
     async def _answer(self, press: Press, sentence: str) -> None:

@@ -26,18 +26,6 @@ COMMANDS = (
     ("start", "Say hello"),
 )
 EMPTY_MENTION = "Ask me something: write your question beside my name, or reply with my name to a question."
-FORGET = (
-    "Shall I delete everything I have kept of you: your questions, my answers, your thumbs and counters? This"
-    " cannot be undone. Messages that Telegram shows here stay until you delete them yourself."
-)
-FORGET_YES = "Delete it"
-FORGET_NO = "Keep it"
-FORGOTTEN = "Deleted. I know nothing of you any more."
-KEPT = "Nothing was deleted."
-NOT_YOURS = "Only the person who was asked can decide this."
-GONE = "This answer is not kept any more."
-THUMB_UP = "\N{THUMBS UP SIGN}"
-THUMB_DOWN = "\N{THUMBS DOWN SIGN}"
 CHOSEN = "\N{BULLET}"
 THANKS = {
     "up": "Thank you: noted as helpful. You may change it.",
