@@ -13,16 +13,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from roost.clock import SystemClock
-from roost.domain.documents import PageRecord, PageStatus, Source, SourceKind
-from roost.domain.page_text import content_sha256
+from roost.domain.documents import PageRecord, Source, SourceKind
 from roost.knowledge.addresses import AddressPolicy, AllowedHost, SystemResolver
 from roost.knowledge.crawler import WebsiteCrawler
 from roost.knowledge.fetcher import SafeFetcher
-from roost.services.ports import CrawlEvent, PageRead
+from roost.services.ports import CrawlEvent
 from scripts.benchmarks.question_sets import manual_set
 from scripts.benchmarks.table import Figure, show
 from tests.e2e.roost_process import RoostProcess
 from tests.e2e.world import wait_for
+from tests.fakes.crawls import Crawled
 from tests.fakes.docs_site import DocsSite, Reply, docs_site
 
 PAGES = 400
@@ -33,7 +33,7 @@ NOW = datetime(2026, 1, 1, tzinfo=UTC)
 def run() -> str:
     with _site() as base:
         # Imports and the first page's warmth are no page's cost.
-        known = _records(_crawl(base, {})[0])
+        known = Crawled(base, _crawl(base, {})[0]).records()
         fresh = min(_crawl(base, {})[1] for _ in range(ROUNDS))
         again = min(_crawl(base, known)[1] for _ in range(ROUNDS))
         found_s, vectors_s = _until_answers(base)
@@ -72,26 +72,6 @@ def _crawl(base: str, known: Mapping[str, PageRecord]) -> tuple[list[CrawlEvent]
     if len(events) != PAGES:
         raise AssertionError(f"{len(events)} of {PAGES} pages were read")
     return events, spent_s
-
-
-def _records(events: list[CrawlEvent]) -> dict[str, PageRecord]:
-    return {
-        event.page.url: PageRecord(
-            source_id="s",
-            url=event.page.url,
-            title=event.page.title,
-            status=PageStatus.OK,
-            reason=None,
-            etag=event.etag,
-            last_modified=event.last_modified,
-            content_sha256=content_sha256(event.page),
-            missed_crawls=0,
-            fetched_at=NOW,
-            links=event.page.links,
-        )
-        for event in events
-        if isinstance(event, PageRead)
-    }
 
 
 def _until_answers(base: str) -> tuple[float, float]:
