@@ -305,8 +305,14 @@ def test_restarts_amid_a_burst_lose_nothing_and_double_nothing(
     wait_until(lambda: len(discord.sends(TOKEN)) >= people)
     taken = [each for each in discord.state(TOKEN)["interactions"] if each["deferred_after_s"] is not None]
     wait_until(lambda: house.inbox_statuses() == {"done": sum(house.inbox_statuses().values())})
-    assert sorted(discord.sends(TOKEN)) == sorted(f"Answer to: of {n}" for n in range(1, people + 1))
+    sent = discord.sends(TOKEN)
+    assert sorted(each for each in sent if "how?" not in each) == sorted(
+        f"Answer to: of {n}" for n in range(1, people + 1)
+    )
     state = discord.state(TOKEN)["interactions"]
+    # What a slow machine acknowledged too late is answered in the channel, once.
+    late = [each for each in sent if "how?" in each]
+    assert len(late) == len(set(late)) <= len(state) - len(taken)
     assert [each["texts"] for each in state if each["id"] in {one["id"] for one in taken}] == [
         ["Answer to: how?"]
     ] * len(taken)
