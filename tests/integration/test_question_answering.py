@@ -1,6 +1,6 @@
 """Answers end to end below the adapters: a fixed knowledge base, a loopback model, real storage."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -139,6 +139,24 @@ def test_before_there_is_an_index_the_answer_says_so(quoting: Answers, retriever
     assert answer.refused
     assert answer.text.startswith("The knowledge base is being built")
     assert not answer.shows_gap
+
+
+def test_while_first_pages_are_being_read_the_answer_waits_for_them(
+    database: Database, llm: FakeLlm, retriever: FixedRetriever
+) -> None:
+    """A new container's disk has no index yet: whoever asks during a deploy should not notice."""
+    retriever.ready = False
+
+    def read(_: Callable[[], bool]) -> bool:
+        retriever.ready = True
+        return True
+
+    clock = SystemClock()
+    writer = OpenAICompatible(clock, QUICK)
+    defaults = WritingDefaults(llm.base_url, None, "none")
+    spending = Spending(database, clock, 200, None)
+    answering = QuestionAnswering(retriever, writer, QueryRewriting(writer, clock), defaults, spending, read)
+    assert Answers(answering).ask().text.startswith("From the docs, quoted:")
 
 
 def test_a_written_answer_streams_with_sources_first_and_numbers_by_first_use(

@@ -145,6 +145,7 @@ def compose(
         QueryRewriting(writer, clock),
         WritingDefaults(settings.openai_base_url, settings.openai_api_key, settings.openai_model),
         spending,
+        ingestion.wait_for_first_pages,
     )
     bot_store = BotStore(bot_configs, cipher)
     bot_logs = BotLogs(clock, live_events.publish)
@@ -300,6 +301,7 @@ def compose(
             Step("the first owner and sources", begin_workspace, offline=True),
             Step("roles by the settings", people.follow_settings, offline=True),
             *replication.watching,
+            Step("expecting the first pages", ingestion.expect_first_pages),
             Step("starting bots", start_bots),
             Step("resuming answers", lambda: _resume_answers(runs)),
         ),

@@ -563,3 +563,58 @@ def test_embedding_is_a_stage_of_its_source_and_is_told_as_it_goes(house: House)
     house.ingestion.embedding_advanced()
     assert len(house.events) == 3, "its end is told at once"
     assert house.state(source_id).stage is CrawlStage.IDLE
+
+
+def test_whoever_finds_nothing_waits_for_the_first_pages_and_for_nothing_else(house: House) -> None:
+    def wanted() -> bool:
+        return False
+
+    fill(house.site, 1)
+    paused = house.add("/p0")
+    house.sources.change(paused, paused=True)
+    assert not house.ingestion.wait_for_first_pages(wanted)
+    source_id = house.add()
+    assert not house.ingestion.wait_for_first_pages(wanted), "nobody has said that they come"
+    house.ingestion.expect_first_pages()
+    assert not house.ingestion.wait_for_first_pages(lambda: True)
+    house.ingestion.start()
+    assert house.ingestion.wait_for_first_pages(wanted)
+    assert house.indexed() == {"/", "/p0"}
+    assert house.state(source_id).last_success_at is not None
+    assert not house.ingestion.wait_for_first_pages(wanted)
+    # A site that cannot be read keeps nobody waiting.
+    broken = house.add("/nowhere")
+    house.ingestion.wait_for_first_pages(wanted)
+    assert house.state(broken).failures == 1
+    assert not house.ingestion.wait_for_first_pages(wanted)
+
+
+def test_pages_that_take_long_are_waited_for_no_longer_than_a_minute(house: House) -> None:
+    house.site.pages["/"] = fake.dripping(30)
+    house.add()
+    house.ingestion.expect_first_pages()
+    house.ingestion.start()
+
+    def later() -> bool:
+        house.clock.ahead_s += 20.0
+        return False
+
+    assert house.ingestion.wait_for_first_pages(later)
+    assert house.clock.ahead_s == 60.0
+    assert not house.ingestion.wait_for_first_pages(later)
+
+
+def test_pages_that_are_being_embedded_are_waited_for_too(house: House) -> None:
+    fill(house.site, 1)
+    source_id = house.add()
+    house.ingestion.expect_first_pages()
+    house.ingestion.start()
+    wait_until(lambda: house.state(source_id).last_success_at is not None)
+    house.index.waiting = {source_id: EmbeddingProgress(0, 2)}
+
+    def later() -> bool:
+        house.index.waiting = {}
+        return False
+
+    assert house.ingestion.wait_for_first_pages(later)
+    assert not house.ingestion.wait_for_first_pages(later)

@@ -30,6 +30,8 @@ FIRST_RETRY_S = 60
 LAST_RETRY_S = 3_600
 PUBLISH_EVERY_S = 0.5
 STOP_WITHIN_S = 0.9
+FIRST_PAGES_WITHIN_S = 60.0
+LOOK_AGAIN_AFTER_S = 0.25
 CANCELLED = "Cancelled. What had been read before still answers."
 WAITING = "It waits for its turn: other sources are being read."
 
@@ -119,6 +121,7 @@ class Ingestion:
         self._due_at_s: dict[str, float] = {}
         self._cancelled: set[str] = set()
         self._threads: list[threading.Thread] = []
+        self._patient_until_s = float("-inf")
 
     def start(self) -> None:
         """Forgets what belongs to deleted sources, then crawls all that are not paused, again and again."""
@@ -271,6 +274,33 @@ class Ingestion:
         order = list(CrawlStage)
         stage = max((state.stage for state in states), key=order.index, default=CrawlStage.IDLE)
         return KnowledgeSummary(sum(state.pages for state in states), stage, states)
+
+    def expect_first_pages(self) -> None:
+        """`start` follows soon: for a minute from now on answers may wait for what it reads."""
+        self._patient_until_s = self._clock.monotonic_s() + FIRST_PAGES_WITHIN_S
+
+    def wait_for_first_pages(self, stopped: Callable[[], bool]) -> bool:
+        """For an answer that finds nothing: waits while sources are read of which this disk has nothing yet,
+        as a new container's after a deploy, and while they are embedded, as long as they were expected.
+        Whether there was anything to wait for.
+        """
+        waited = False
+        while self._reads_first_pages() and not stopped():
+            waited = True
+            with self._changed:
+                self._changed.wait(LOOK_AGAIN_AFTER_S)
+        return waited
+
+    def _reads_first_pages(self) -> bool:
+        with self._changed:
+            if self._stopping or self._clock.monotonic_s() > self._patient_until_s:
+                return False
+            cancelled = frozenset(self._cancelled)
+        return any(
+            state.failures == 0 and (state.last_success_at is None or state.stage is CrawlStage.EMBEDDING)
+            for state in self.states()
+            if not state.source.paused and state.source.id not in cancelled
+        )
 
     def crawl(self, source_id: str, *, accept_smaller: bool = False, ask_all: bool = False) -> None:
         """Crawls the source on the caller's thread, and records how it went. `accept_smaller`: a site that

@@ -73,8 +73,17 @@ class WritingDefaults:
         )
 
 
+def _for_nothing(_: Callable[[], bool]) -> bool:
+    """Where no pages are being read."""
+    return False
+
+
 class QuestionAnswering:
-    """Implements ports.Answerer. Each answer is made in the calling thread."""
+    """Implements ports.Answerer. Each answer is made in the calling thread.
+
+    `wait_for_pages` is called where nothing is found, with what tells that nobody wants the answer any more:
+    whether it has waited for pages that were being read, so that it is worth searching again.
+    """
 
     def __init__(
         self,
@@ -83,12 +92,14 @@ class QuestionAnswering:
         rewriting: QueryRewriting,
         defaults: WritingDefaults,
         spending: Spending,
+        wait_for_pages: Callable[[Callable[[], bool]], bool] = _for_nothing,
     ) -> None:
         self._retriever = retriever
         self._writer = writer
         self._rewriting = rewriting
         self._defaults = defaults
         self._spending = spending
+        self._wait_for_pages = wait_for_pages
 
     def answer(self, question: Question, stopped: Callable[[], bool]) -> Iterator[AnswerEvent]:
         """See ports.Answerer. Raises what retrieval and storage raise; never what an endpoint does."""
@@ -103,10 +114,12 @@ class QuestionAnswering:
             place, limit = self._reserved(question)
         try:
             found = self._search(question, previous, endpoint if place else None, place, stopped)
+            if _is_nothing(found) and self._wait_for_pages(stopped):
+                found = self._search(question, previous, None, None, stopped)
         except BaseException:  # given back and raised on - whatever it was
             self._give_back(place)
             raise
-        if not found.ready or found.confidence is Confidence.REFUSE or not found.passages:
+        if _is_nothing(found):
             self._give_back(place)
             yield from _told(_refusal(question, found) if found.ready else _not_ready())
             return
@@ -292,6 +305,10 @@ def _messages(question: Question, sources: Sources) -> tuple[PromptMessage, ...]
         *(PromptMessage(turn.role, turn.text) for turn in conversation(question.context)),
         PromptMessage("user", question.text),
     )
+
+
+def _is_nothing(found: Retrieval) -> bool:
+    return not found.ready or found.confidence is Confidence.REFUSE or not found.passages
 
 
 def _not_ready() -> Answer:
