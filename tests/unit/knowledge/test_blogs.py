@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from roost.domain.documents import SourceKind
 from roost.domain.page_text import page_markdown
 from roost.errors import RemoteRejected
+from roost.knowledge.feed_json import read_json_feed
 from tests.fakes import blogs
 from tests.fakes import docs_site as fake
 from tests.fakes.crawls import Crawled, crawl
@@ -169,3 +171,41 @@ def test_a_feed_without_end_is_bounded(site: DocsSite) -> None:
     site.pages = Endless(site.pages)
     crawl(site, kind=SourceKind.BLOG, page_limit=30)
     assert sum(request.path.startswith("/feed/") for request in site.requests) <= 50
+
+
+def json_feed(*items: dict[str, object], **more: object) -> Reply:
+    feed = {"version": "https://jsonfeed.org/version/1.1", "title": "Blog", "items": items, **more}
+    return Reply(json.dumps(feed).encode(), content_type="application/feed+json")
+
+
+def test_a_json_feed_is_read_in_all_its_parts(site: DocsSite) -> None:
+    link = "<link rel='alternate' type='application/feed+json' href='/feed.json'>"
+    site.pages["/"] = fake.html("Blog", "<p>Welcome.</p>", link)
+    site.pages["/feed.json"] = json_feed(
+        {"id": "1", "url": "/kites", "title": "Kites", "content_html": "<p>How kites fly.</p>"},
+        {"id": "2", "url": 7},
+        next_url="/feed.json?page=2",
+    )
+    site.pages["/feed.json?page=2"] = json_feed(
+        {"id": "3", "url": "/winds", "title": "Winds", "content_text": "Where <winds> come from."}
+    )
+    site.pages["/kites"] = Reply(status=403)
+    site.pages["/winds"] = Reply(status=403)
+    found = read(site)
+    assert set(found.read) == {"/", "/kites", "/winds"}
+    assert "How kites fly." in words(found, "/kites")
+    assert "Where <winds> come from." in words(found, "/winds")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"{",
+        b'{"version": 1}',
+        b'{"items": [1, 2]}',
+        b'{"a":' * 100_000,
+        b'{"version": "https://jsonfeed.org/version/1", "items": {}}',
+    ],
+)
+def test_json_that_is_no_feed_holds_no_entries(body: bytes) -> None:
+    assert read_json_feed(body).entries == []

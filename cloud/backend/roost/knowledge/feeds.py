@@ -1,5 +1,5 @@
-"""Feeds of blogs (RSS, Atom, RDF): the newest articles, also where no sitemap lists them, and the text of
-those whose pages cannot be read.
+"""Feeds of blogs (RSS, Atom, RDF, JSON Feed): the newest articles, also where no sitemap lists them, and the
+text of those whose pages cannot be read.
 
 Shapes met in the wild: WordPress has ten articles in a feed and gives the older ones at `?paged=2`; Ghost
 keeps its feed at `/rss/`; Medium's stands at `/feed/@name`, while its pages often refuse whoever is no
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urljoin, urlsplit
 
 from roost.errors import AddressRefused, RemoteError, RemoteRejected
+from roost.knowledge.feed_json import is_json, read_json_feed
 from roost.knowledge.feed_xml import EntitiesDeclared, Feed, read_feed
 from roost.knowledge.fetcher import FEED_TYPES, Fetched
 
@@ -28,7 +29,7 @@ ARTICLES_AT_MOST = 2_000
 TEXT_LIMIT = 20_000_000  # characters of all articles' markup
 
 _LINK_TAG = re.compile(rb"<link\b[^>]{1,1000}>", re.IGNORECASE)
-_FEED_TYPE = re.compile(rb"application/(?:rss|atom|rdf)\+xml", re.IGNORECASE)
+_FEED_TYPE = re.compile(rb"application/(?:(?:rss|atom|rdf)\+xml|feed\+json)", re.IGNORECASE)
 _HREF = re.compile(rb"""\bhref\s*=\s*["']?([^"'\s>]{1,1000})""", re.IGNORECASE)
 _PAGED = re.compile(r"(?<=[?&]paged=)\d+$")
 
@@ -105,7 +106,7 @@ def read_feeds(
 def feed_home(page: Fetched) -> str | None:
     """The address of the site that a feed belongs to; None where this is no feed or it does not say."""
     try:
-        return read_feed(page.body, page.charset).home or None
+        return _read(page).home or None
     except EntitiesDeclared:
         return None
 
@@ -176,13 +177,18 @@ class _Reading:
         if not isinstance(answer, Fetched):
             return None
         try:
-            return _part_of(read_feed(answer.body, answer.charset), answer.url)
+            return _part_of(_read(answer), answer.url)
         except EntitiesDeclared:
             self.notes.append("A feed declares entities, which Roost does not expand; it was left out.")
         except ValueError:
             # An address among them is none: brackets that hold no IPv6 address.
             self.notes.append("A feed names an address that is none; it was left out.")
         return None
+
+
+def _read(answer: Fetched) -> Feed:
+    """Raises EntitiesDeclared."""
+    return read_json_feed(answer.body) if is_json(answer.body) else read_feed(answer.body, answer.charset)
 
 
 def _part_of(feed: Feed, url: str) -> _Part:
