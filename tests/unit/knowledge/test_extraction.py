@@ -181,7 +181,7 @@ def test_error_pages_that_answer_200_are_recognised_and_articles_about_them_are_
 
 
 def test_wishes_of_the_page_are_told() -> None:
-    assert read("<head><meta name='ROBOTS' content='NOINDEX, follow'></head><main>x</main>").noindex
+    assert read("<head><meta name='ROBOTS' content='NOINDEX, follow'></head><main>x</main>").wishes.noindex
     moved = read("<meta http-equiv='Refresh' content='0; url=/docs/'><main></main>")
     assert moved.refresh_to == "/docs/"
     assert moved.empty

@@ -10,7 +10,6 @@ import codecs
 import logging
 import re
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urljoin, urlsplit
@@ -19,12 +18,14 @@ from roost.domain.documents import ExtractedPage, Section
 from roost.errors import RemoteRejected
 from roost.knowledge.html_walk import SectionWalk, one_line, readable_root
 from roost.knowledge.markdown_pages import markdown_links, markdown_sections, markdown_title
+from roost.knowledge.page_wishes import Wishes, wishes
 
 if TYPE_CHECKING:
     from selectolax.lexbor import LexborHTMLParser
 
 TEXT_LIMIT = 400_000
 LINK_LIMIT = 2_000
+META_LIMIT = 20
 NESTING_LIMIT = 1_500
 SOFT_404_TEXT_LIMIT = 600
 LAYOUT_TEXT_MINIMUM = 200
@@ -54,12 +55,15 @@ _SOFT_404 = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Extraction:
-    """A page and what it says of itself: `noindex`, where it refreshes to, whether it is an error page."""
+    """A page and what it says of itself: what it asks of crawlers, where it refreshes to, whether it is an
+    error page, and which address it calls its own (`canonical`, as written).
+    """
 
     page: ExtractedPage
-    noindex: bool
+    wishes: Wishes
     refresh_to: str | None
     soft_404: bool
+    canonical: str | None = None
 
     @property
     def empty(self) -> bool:
@@ -138,14 +142,16 @@ def _from_html(url: str, markup: str) -> Extraction:
         else:
             walk.read(tree.body)
     title = walk.title or _title_without_main_heading(tree, walk.sections, head_title)
-    robots = tree.css_first("meta[name='robots' i]")
+    robots = tree.css("meta[name='robots' i], meta[name='roost' i]")
+    canonical = tree.css_first("head link[rel='canonical' i][href]")
     refresh = tree.css_first("meta[http-equiv='refresh' i]")
     extraction = _from_sections(url, title, tuple(walk.sections), links)
     return Extraction(
         page=extraction.page,
-        noindex=robots is not None and "noindex" in (robots.attributes.get("content") or "").lower(),
+        wishes=wishes(node.attributes.get("content") or "" for node in robots[:META_LIMIT]),
         refresh_to=_refresh_target(refresh.attributes.get("content") or "") if refresh else None,
         soft_404=extraction.soft_404 or bool(extraction.empty and _SOFT_404.match(head_title)),
+        canonical=canonical.attributes.get("href") if canonical is not None else None,
     )
 
 
@@ -196,9 +202,11 @@ def _by_trafilatura(markup: str) -> tuple[Section, ...] | None:
 
 def _joined(base: str, links: tuple[str, ...]) -> Iterator[str]:
     for href in links:
-        # urljoin raises on brackets that hold no IPv6 address.
-        with suppress(ValueError):
+        try:
             yield href if href.startswith("#") else urljoin(base, href)
+        except ValueError:
+            # Brackets that hold no IPv6 address: in the base, which then counts for nothing, or in the link.
+            yield href
 
 
 def _refresh_target(content: str) -> str | None:
@@ -214,7 +222,7 @@ def _from_sections(
     text_size = sum(len(section.body) for section in sections)
     heading = next((section.heading for section in sections if section.heading), "")
     soft_404 = text_size < SOFT_404_TEXT_LIMIT and bool(_SOFT_404.match(title) or _SOFT_404.match(heading))
-    return Extraction(page, noindex=False, refresh_to=None, soft_404=soft_404)
+    return Extraction(page, Wishes(), refresh_to=None, soft_404=soft_404)
 
 
 def _name_of(url: str) -> str:

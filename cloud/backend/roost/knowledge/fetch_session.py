@@ -70,9 +70,10 @@ class FetchSession:
         `http_status`, `connection` or `cancelled`.
         """
         headers = [("User-Agent", USER_AGENT), ("Accept", accept), ("Accept-Encoding", "gzip, deflate")]
-        if etag:
+        # Some servers send tags in characters that no request may carry.
+        if etag and etag.isascii():
             headers.append(("If-None-Match", etag))
-        if last_modified:
+        if last_modified and last_modified.isascii():
             headers.append(("If-Modified-Since", last_modified))
         address = self._fetcher.policy.parse(url)
         left_s = self._fetcher.total_timeout_s
@@ -167,6 +168,9 @@ class FetchSession:
             etag=headers.get("etag"),
             last_modified=headers.get("last-modified"),
             truncated=truncated,
+            robots_tags=tuple(
+                text.decode("latin-1") for name, text in response.headers if name.lower() == b"x-robots-tag"
+            ),
         )
 
     def _redirected(self, address: WebAddress, location: str) -> WebAddress:

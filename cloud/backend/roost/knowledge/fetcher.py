@@ -69,7 +69,9 @@ def dial(address: IPAddress, port: int, timeout_s: float) -> socket.socket:
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """An answer of status 200. `url` is where it stood after redirects; `truncated`: cut at the cap."""
+    """An answer of status 200. `url` is where it stood after redirects; `truncated`: cut at the cap.
+    `robots_tags`: what its X-Robots-Tag headers say.
+    """
 
     url: str
     content_type: str
@@ -78,6 +80,7 @@ class Fetched:
     etag: str | None
     last_modified: str | None
     truncated: bool
+    robots_tags: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,4 +53,4 @@ def read_robots(session: FetchSession, site: WebAddress) -> Robots:
         return Robots(None)
     from protego import Protego
 
-    return Robots(Protego.parse(answer.body[:ROBOTS_LIMIT_BYTES].decode("utf-8", "replace")))
+    return Robots(Protego.parse(answer.body[:ROBOTS_LIMIT_BYTES].decode("utf-8-sig", "replace")))

@@ -16,6 +16,11 @@ _NOT_PAGES = re.compile(
     r"bz2|xz|7z|rar|tar|whl|jar|exe|dmg|deb|rpm|apk|iso|mp[34]|m4[av]|mov|avi|webm|ogg|wav|docx?|xlsx?|pptx?|csv|ics)$",
     re.IGNORECASE,
 )
+# A dot alone makes no file: /docs/v1.2 and /@first.last are folders.
+_FILE = re.compile(
+    r"\.(?:[sx]?html?|md|mdx|markdown|rst|adoc|txt|php\d?|aspx?|jspx?|cfm|cgi|do|xml|rss|atom|rdf|json)$",
+    re.IGNORECASE,
+)
 _NO_LINK = re.compile(r"^\s*(?:#|[a-z][a-z0-9+.-]*:(?<!http:)(?<!https:))", re.IGNORECASE)
 _TRACKING = re.compile(r"(?:^|&)(?:utm_[a-z]+|fbclid|gclid|mc_[ce]id|ref|source)=[^&]*", re.IGNORECASE)
 
@@ -28,7 +33,7 @@ class Scope:
         self._origin = f"{start.scheme}://{start.netloc}"
         folder, _, last = start.path.rpartition("/")
         # /docs/index.html stands for /docs/, while /docs is itself a folder for all that anybody can tell.
-        self.prefix = f"{folder}/" if "." in last or not last else start.path
+        self.prefix = f"{folder}/" if not last or _FILE.search(last) else start.path
         self._normal: dict[str, str | None] = {}
         self._variants: dict[str, int] = {}
 

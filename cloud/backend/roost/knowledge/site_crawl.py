@@ -21,10 +21,12 @@ from roost.domain.page_text import content_sha256
 from roost.errors import AddressRefused, RemoteError, RemoteRejected, RemoteUnreachable
 from roost.knowledge import gitbook
 from roost.knowledge.addresses import WebAddress
+from roost.knowledge.canonical import Copies
 from roost.knowledge.extraction import Extraction, extract
 from roost.knowledge.feeds import Article, feed_home, feed_links, read_feeds, usual_feeds
 from roost.knowledge.fetcher import FEED_TYPES, PAGE_ACCEPT, PAGE_TYPES, Fetched, NotModified
 from roost.knowledge.listing import ListedTimes
+from roost.knowledge.page_wishes import wishes
 from roost.knowledge.robots import Robots, read_robots
 from roost.knowledge.scope import Scope
 from roost.knowledge.sitemaps import read_sitemaps
@@ -39,6 +41,7 @@ PATIENCE_S = 30.0
 FORBIDDEN = "The site's robots.txt asks to leave this page alone."
 LED_OUT = "The page now leads out of the source."
 SOFT_404 = "The page says that it does not exist."
+COPY = "The page names another address of the source as its own."
 NOINDEX = "The page asks not to be indexed (noindex)."
 
 
@@ -71,6 +74,8 @@ class SiteCrawl:
         self._articles: Mapping[str, Article] = {}
         self._read: set[str] = set()
         self._texts: set[str] = set()
+        self._taken: set[str] = set()
+        self._copies = Copies()
         self._retried: set[str] = set()
         self._unreachable_in_a_row = 0
         self._done = 0
@@ -143,7 +148,11 @@ class SiteCrawl:
 
     def follow(self, cancelled: Callable[[], bool], out_of_time: Callable[[], bool]) -> Iterator[CrawlEvent]:
         """Reads everything queued, and what it links to."""
-        while self._queue and not cancelled():
+        while not cancelled():
+            if not self._queue:
+                yield from self._settle_copies()
+            if not self._queue:
+                break
             if out_of_time():
                 yield CrawlNote(
                     "The crawl took its longest allowed time; the next one goes on from the start."
@@ -165,6 +174,14 @@ class SiteCrawl:
                 f"The source has more than {self._page_limit:,} pages: at least {len(self._left_out):,} were "
                 "left out. Narrow it to a part of the site by a longer address."
             )
+
+    def _settle_copies(self) -> Iterator[CrawlEvent]:
+        """Reads those put off after all whose other address proved to be no page."""
+        for url, is_copy in self._copies.settled(self._taken):
+            if not is_copy:
+                self._queue.append(url)
+            elif url in self._known:
+                yield self._gone(url, COPY)
 
     def _look_for_lost(
         self, cancelled: Callable[[], bool], out_of_time: Callable[[], bool]
@@ -207,7 +224,7 @@ class SiteCrawl:
             return None
         if extraction.soft_404:
             return SOFT_404
-        return NOINDEX if extraction.noindex else None
+        return NOINDEX if extraction.wishes.noindex else None
 
     def _visit(self, url: str) -> Iterator[CrawlEvent]:
         if not self._robots.allows(url):
@@ -290,13 +307,15 @@ class SiteCrawl:
         body = answer.body
         if self._source.kind is SourceKind.GITBOOK and "markdown" in answer.content_type:
             body = gitbook.without_notes(body)
-        return extract(answer.url, answer.content_type, answer.charset, body)
+        extraction = extract(answer.url, answer.content_type, answer.charset, body)
+        return replace(extraction, wishes=extraction.wishes | wishes(answer.robots_tags))
 
     def _unchanged(self, url: str, *, asked: bool = True) -> Iterator[CrawlEvent]:
         record = self._known.get(url)
         if url in self._read or record is None:
             return
         self._read.add(url)
+        self._taken.add(url)
         if record.content_sha256 is not None:
             self._texts.add(record.content_sha256)
         for link in record.links:
@@ -315,10 +334,15 @@ class SiteCrawl:
         if extraction.soft_404:
             yield self._gone(answer.url, SOFT_404)
             return
-        for link in found:
-            self._enqueue(link)
-        if extraction.noindex:
+        if not extraction.wishes.nofollow:
+            for link in found:
+                self._enqueue(link)
+        if extraction.wishes.noindex:
             yield self._gone(answer.url, NOINDEX)
+            return
+        canonical = self._scope.link(answer.url, extraction.canonical or "#")
+        if canonical is not None and self._copies.put_off(answer.url, canonical):
+            self._enqueue(canonical)
             return
         if extraction.empty:
             if answer.url in self._articles and self._articles[answer.url].markup:
@@ -326,7 +350,7 @@ class SiteCrawl:
             elif extraction.refresh_to is None:
                 yield self._failure(answer.url, "The page holds no text without running its scripts.")
             return
-        page = replace(extraction.page, links=tuple(found))
+        page = replace(extraction.page, links=() if extraction.wishes.nofollow else tuple(found))
         yield from self._take(page, answer.etag, answer.last_modified)
 
     def _take_from_feed(self, url: str) -> Iterator[CrawlEvent]:
@@ -344,6 +368,7 @@ class SiteCrawl:
             # The same text under a second address, as with /docs and /docs/index.html.
             return
         self._texts.add(sha256)
+        self._taken.add(page.url)
         self._done += 1
         yield PageRead(page, etag, last_modified, self._listed.of(page.url))
 
