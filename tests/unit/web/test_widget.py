@@ -217,6 +217,26 @@ def test_an_address_asks_so_often_a_minute_and_others_go_on(house: Installation,
     assert page.ask("Six more?", address="2001:db8:1:2:ffff::1").status_code == 429
 
 
+def test_an_address_has_so_many_streams_open_and_gives_them_back(house: Installation, widget: Any) -> None:
+    page, at_most = Visitor(house, widget["key"]), house.settings.streams_per_person
+    opened = []
+    for number in range(at_most):
+        if number % PER_ADDRESS_A_MINUTE == 0:
+            house.clock.step(60)
+        opened.append(page.ask("How?"))
+    house.clock.step(60)
+    refused = [page.ask("How?") for _ in range(PER_ADDRESS_A_MINUTE)]
+    house.clock.step(60)
+    refused += [page.ask("How?") for _ in range(PER_ADDRESS_A_MINUTE)]
+    assert {(each.status_code, each.json["error"]["code"]) for each in refused} == {(429, "too_many_streams")}
+    # Nor do those who were refused take a place from others.
+    assert events(page.ask("How?", address="203.0.113.8"))[-1][0] == "done"
+    for each in opened:
+        each.close()
+    house.clock.step(60)
+    assert events(page.ask("How?"))[-1][0] == "done"
+
+
 def test_a_bots_narrower_sources_are_never_widened(house: Installation, member: Browser) -> None:
     """Deleting the bot ends its widget; it does not go on with every source."""
     bot = member.post("/api/bots", {"platform": "telegram", "token": TOKEN, "source_ids": ["only"]}).json[
@@ -321,6 +341,9 @@ def test_widgets_are_changed_by_their_maker_and_noted(
     ]
     for wrong in bad:
         assert member.patch(f"/api/widgets/{widget['id']}", wrong).status_code == 422
+    # An owner sees and revokes what others made; what it says on their sites is theirs.
+    assert owner.get(f"/api/widgets/{widget['id']}").json["name"] == "Docs"
+    assert owner.patch(f"/api/widgets/{widget['id']}", {"name": "Mine"}).status_code == 403
     assert member.delete(f"/api/widgets/{widget['id']}").status_code == 204
     actions = [entry["action"] for entry in owner.get("/api/audit").json["items"]]
     assert actions[:3] == ["widget_revoked", "widget_changed", "widget_created"]
