@@ -205,3 +205,29 @@ def test_the_drill_proves_that_the_newest_copy_opens(house: LogHouse, tmp_path: 
     failed = drill()
     assert failed.returncode == 1
     assert "roost:" in failed.stderr
+
+
+def test_an_epoch_without_its_document_is_told_and_never_passed_over(
+    house: LogHouse, roost: CommandLine, tmp_path: Path
+) -> None:
+    house.note("first")
+    house.flush()
+    house.end()
+    between = timestamp(datetime.now(UTC))
+    house.begin()
+    house.note("second")
+    house.flush()
+    document = tmp_path / "bucket" / "v1" / "epochs" / "00000002.json"
+    document.rename(tmp_path / "kept.json")
+    assert "00000002.json is missing" in roost.refused("backup", "restore", "--to", str(tmp_path / "x"))
+    verdict = roost("backup", "verify")
+    assert verdict.code == 1
+    assert "00000002.json is missing" in verdict.err
+    roost.ok("backup", "restore", "--at", between, "--to", str(tmp_path / "before"))
+    assert notes(tmp_path / "before" / "conversations.db") == ["first"]
+    (tmp_path / "kept.json").rename(document)
+    roost.ok("backup", "restore", "--to", str(tmp_path / "x"))
+    assert notes(tmp_path / "x" / "conversations.db") == ["first", "second"]
+    # The snapshots there are hang on the first epoch's.
+    (tmp_path / "bucket" / "v1" / "epochs" / "00000001.json").unlink()
+    assert "00000001.json is missing" in roost.refused("backup", "restore", "--to", str(tmp_path / "y"))

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from roost.clock import Clock, SystemClock, SystemIds
-from roost.errors import BucketUnreachable, Unavailable
+from roost.errors import BucketUnreachable, ObjectDamaged, Unavailable
 from roost.replication.candidacy import Candidacy, Terms
 from roost.replication.directory_store import DirectoryStore
 from roost.replication.epochs import EpochDocument, Epochs, begin_epoch, close_number
@@ -33,7 +33,7 @@ from roost.replication.lease import (
     parse_lease,
     take,
 )
-from roost.replication.log_reader import Log
+from roost.replication.log_reader import Log, end_segment
 from roost.replication.object_store import ABSENT, ObjectStat, ObjectStore
 from roost.replication.renewal import Renewal
 from roost.replication.sealing import seal
@@ -394,6 +394,21 @@ def test_epochs_are_numbered_above_segments_that_somebody_left(store: ObjectStor
     store.put("v1/log/00000007/000000000001.seg", b"left behind")
     lease = candidacy(store, HandClock(), "a").take_now()
     assert lease.epoch == 8
+
+
+def test_a_log_that_lacks_the_end_of_which_the_lease_tells_is_not_gone_on_with(store: ObjectStore) -> None:
+    clock = HandClock()
+    lease = require(held_by(store, clock, "a"))
+    begun = document_of(1)
+    assert begin_epoch(store, begun)
+    mark = end_segment(Kind.CLEAN_END, 1, Log(store).head(begun), AT)
+    lease.release(1)
+    other = candidacy(store, clock, "b", "two")
+    with pytest.raises(ObjectDamaged, match="lacks its end"):
+        other.look_once()
+    store.put(mark.name, mark.content, metadata=mark.metadata)
+    taken, _ = other.look_once()
+    assert require(taken).epoch == 2
 
 
 def test_a_lease_with_a_number_from_elsewhere_is_not_followed(store: ObjectStore) -> None:

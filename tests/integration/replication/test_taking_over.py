@@ -13,14 +13,17 @@ from pathlib import Path
 import pytest
 
 from roost.clock import SystemClock, SystemIds
-from roost.errors import Unavailable
+from roost.errors import ObjectDamaged, Unavailable
 from roost.replication.candidacy import Candidacy, Terms
 from roost.replication.directory_store import DirectoryStore
+from roost.replication.epochs import Epochs
 from roost.replication.folder_id import folder_id
-from roost.replication.layout import DATABASES
+from roost.replication.layout import DATABASES, epoch_document
 from roost.replication.lease import Holder
+from roost.replication.log_reader import Log, end_segment
 from roost.replication.log_restore import LogRestore
 from roost.replication.object_store import ObjectStore
+from roost.replication.segment import Kind
 from roost.replication.set_aside import conflicts
 from roost.replication.shipper import Shipper
 from roost.replication.taking_over import Begun, TakingOver
@@ -207,3 +210,24 @@ def test_a_disk_that_was_set_back_does_not_take_back_what_was_shipped(
     assert in_the_log(store, tmp_path / "restored") == ["old", "shipped"]
     (conflict,) = conflicts(data_dir)
     assert notes(data_dir / conflict.id) == ["old"]
+
+
+def test_an_epoch_that_lost_its_document_is_not_begun_behind(store: DirectoryStore, tmp_path: Path) -> None:
+    data_dir = tmp_path / "data"
+    begun = take_over(store, data_dir)
+    name = epoch_document(begun.document.epoch)
+    mark = end_segment(Kind.SEAL, begun.document.epoch, Log(store).head(begun.document), CLOCK.now())
+    store.put(mark.name, mark.content, metadata=mark.metadata)
+    content, metadata = store.get(name), store.stat(name).metadata
+    store.delete(name)
+    me = Holder("instance", "other", "revision", CLOCK.now())
+    taking = TakingOver(store, tmp_path / "other", me, CLOCK, threading.Event())
+    with pytest.raises(ObjectDamaged, match=r"00000001\.json is missing"):
+        taking.check(Epochs(store))
+    # What somebody else put into a folder of the log is no epoch.
+    store.delete(mark.name)
+    store.put(mark.name, b"mine")
+    assert Log(store).forsaken() is None
+    store.put(name, content, metadata=metadata)
+    store.put(mark.name, mark.content, metadata=mark.metadata)
+    taking.check(Epochs(store))

@@ -8,9 +8,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from roost.clock import Clock, Ids
-from roost.errors import RemoteError, Unavailable
-from roost.replication.epochs import Epochs
-from roost.replication.layout import LOG, epoch_log
+from roost.errors import ObjectDamaged, ObjectMissing, RemoteError, Unavailable
+from roost.replication.epochs import EpochDocument, Epochs
+from roost.replication.layout import LEASE, LOG, epoch_log, segment
 from roost.replication.lease import HeldLease, Holder, LeaseDocument, Patience, Sighting, look, take
 from roost.replication.object_store import ABSENT, ObjectStore
 from roost.replication.want import ask
@@ -129,6 +129,7 @@ class Candidacy:
         epochs = Epochs(self._store)
         self._check(epochs)
         newest = epochs.newest
+        self._require_end(newest, sighting.document)
         last = 0 if newest is None else newest.epoch
         epoch = self._above_every_log(last) + 1
         if sighting.document is not None and sighting.document.epoch - last < STRANGE_AFTER:
@@ -145,6 +146,20 @@ class Candidacy:
         if lease is not None:
             log.info("Holding the lease of %s: epoch %d", self._store.place, epoch)
         return lease
+
+    def _require_end(self, newest: EpochDocument | None, released: LeaseDocument | None) -> None:
+        """Whoever gave the lease up has said how far the log went. Raises ObjectDamaged where it does not."""
+        if newest is None or released is None or released.epoch != newest.epoch or not released.final_seq:
+            return
+        last = segment(newest.epoch, released.final_seq)
+        try:
+            self._store.stat(last)
+        except ObjectMissing as error:
+            raise ObjectDamaged(
+                f"The log in {self._store.place} lacks its end: {last} is missing. Put it back, or remove "
+                f"{LEASE} to go on without what came last.",
+                code="log_gap",
+            ) from error
 
     def _above_every_log(self, epoch: int) -> int:
         """No epoch begins among segments that somebody left without their epoch's document."""

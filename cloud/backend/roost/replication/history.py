@@ -16,7 +16,7 @@ from roost.replication.collection import collected_until
 from roost.replication.download import download
 from roost.replication.epochs import EpochDocument
 from roost.replication.layout import DATABASES, IMAGES, plain_copy
-from roost.replication.log_reader import Log
+from roost.replication.log_reader import Log, forsaken_epoch
 from roost.replication.log_restore import LogRestore
 from roost.replication.markers import sync_folder
 from roost.replication.object_store import ObjectStat, ObjectStore
@@ -89,7 +89,11 @@ class BucketHistory:
 
     def _restore(self, folder: Path, at: datetime | None, told: Told) -> Recovered:
         told("looking at the bucket", 0, None)
-        if Log(self._store).epochs():
+        log = Log(self._store)
+        forsaken = log.forsaken() if at is None else None
+        if forsaken is not None:
+            raise forsaken_epoch(self._store, forsaken)
+        if log.epochs():
             restored = LogRestore(self._store, self._stopping).restore(
                 folder, upto=at, progress=lambda it: told("applying segments", it.done, it.total)
             )

@@ -11,10 +11,10 @@ from roost.clock import parse_timestamp
 from roost.domain.replication import PageState
 from roost.errors import BucketUnreachable, ObjectDamaged, ObjectMissing
 from roost.replication.epochs import EpochDocument, Epochs
-from roost.replication.layout import SHA256, epoch_document, epoch_log
+from roost.replication.layout import LOG, SHA256, epoch_document, epoch_log
 from roost.replication.layout import segment as segment_name
 from roost.replication.object_store import ObjectStat, ObjectStore
-from roost.replication.segment import AT, Kind, PackedSegment, Position, Segment, pack, unpack
+from roost.replication.segment import AT, KIND, Kind, PackedSegment, Position, Segment, pack, unpack
 
 ATTEMPTS = 3
 
@@ -71,6 +71,29 @@ class Log:
         segment, sha256 = self.segment(Position(document.epoch, seq))
         ended = None if segment.kind is Kind.DATA else segment.kind
         return Head(seq, sha256, segment.states, ended, segment.at)
+
+    def forsaken(self) -> int | None:
+        """An epoch behind the newest that has segments of Roost's and no document, although nothing is
+        shipped before that is there. What somebody else put between them does not count.
+        """
+        newest = self.documents.newest
+        epoch = 0 if newest is None else newest.epoch
+        while True:
+            page = self._store.list(LOG, start_offset=epoch_log(epoch + 1), limit=1)
+            number = page.items[0].name.removeprefix(LOG).partition("/")[0] if page.items else ""
+            if not number.isdigit() or int(number) <= epoch:
+                return None
+            epoch = int(number)
+            if {SHA256, KIND} <= page.items[0].metadata.keys() and not self._has_document(epoch):
+                return epoch
+
+    def _has_document(self, epoch: int) -> bool:
+        """Also when it has begun just now."""
+        try:
+            self._store.stat(epoch_document(epoch))
+        except ObjectMissing:
+            return False
+        return True
 
     def segment(self, position: Position) -> tuple[Segment, str]:
         """A segment and its SHA-256. Raises ObjectDamaged also where it is missing."""
@@ -137,6 +160,15 @@ def missing_epoch(store: ObjectStore, epoch: int) -> ObjectDamaged:
     return ObjectDamaged(
         f"The log in {store.place} has a gap: {epoch_document(epoch)} is missing, and nothing before it can "
         "be restored. Put it back.",
+        code="log_gap",
+    )
+
+
+def forsaken_epoch(store: ObjectStore, epoch: int) -> ObjectDamaged:
+    return ObjectDamaged(
+        f"The log in {store.place} has a gap: {epoch_document(epoch)} is missing, and what is in "
+        f"{epoch_log(epoch)} cannot be had without it. Put it back, restore to a moment before it with "
+        "`roost backup restore --at`, or move that folder away to go on without what is in it.",
         code="log_gap",
     )
 

@@ -19,7 +19,15 @@ from roost.domain.replication import PageState
 from roost.errors import ObjectDamaged, ObjectMissing, Unavailable
 from roost.replication.epochs import EpochDocument
 from roost.replication.layout import segment as segment_name
-from roost.replication.log_reader import Log, damaged, fetch_packed, missing_segment, read_segment, seq_of
+from roost.replication.log_reader import (
+    Log,
+    damaged,
+    fetch_packed,
+    missing_epoch,
+    missing_segment,
+    read_segment,
+    seq_of,
+)
 from roost.replication.moments import kept_at, position_at
 from roost.replication.object_store import ObjectStat, ObjectStore
 from roost.replication.pages import PageHashes, apply_change
@@ -194,6 +202,8 @@ class _Run:
             hashes = PageHashes(first.base[database].page_size)
             self._files[database] = _Restoring(path, hashes, Position(first.epoch, 0), self._stack)
             return
+        if first.prev_epoch is not None and any(each.position.epoch < first.epoch for each in snapshots):
+            raise missing_epoch(self._store, first.prev_epoch)
         because = " ".join(self._passed_over) or "There is none."
         raise ObjectDamaged(
             f"No snapshot of {database} in {self._store.place} can be used. {because} Put a good copy of one "

@@ -19,7 +19,7 @@ from roost.errors import Unavailable
 from roost.replication.epochs import EpochDocument, Epochs, begin_epoch, close_number
 from roost.replication.layout import DATABASES, plain_copy
 from roost.replication.lease import HeldLease, Holder, LeaseLost
-from roost.replication.log_reader import Head, Log
+from roost.replication.log_reader import Head, Log, forsaken_epoch
 from roost.replication.log_restore import LogRestore
 from roost.replication.markers import read_marker, sync_file, sync_folder, write_marker
 from roost.replication.object_store import ObjectStore
@@ -61,7 +61,12 @@ class TakingOver:
         self._known_hashes: dict[str, PageHashes] = {}
 
     def check(self, epochs: Epochs) -> None:
-        """Before anything is written to the bucket. Raises Unavailable when it must not be used."""
+        """Before anything is written to the bucket. Raises Unavailable when it must not be used,
+        ObjectDamaged when what was shipped last cannot be read.
+        """
+        forsaken = Log(self._store, epochs).forsaken()
+        if forsaken is not None:
+            raise forsaken_epoch(self._store, forsaken)
         if epochs.newest is None:
             self._plain.check()
 

@@ -14,7 +14,15 @@ from roost.errors import ObjectDamaged, ObjectMissing, Unavailable
 from roost.replication.collection import collected_until
 from roost.replication.epochs import EpochDocument
 from roost.replication.layout import segment as segment_name
-from roost.replication.log_reader import Log, damaged, fetch_segment, missing_epoch, missing_segment, seq_of
+from roost.replication.log_reader import (
+    Log,
+    damaged,
+    fetch_segment,
+    forsaken_epoch,
+    missing_epoch,
+    missing_segment,
+    seq_of,
+)
 from roost.replication.object_store import ObjectStore
 from roost.replication.segment import Position
 from roost.replication.snapshot_objects import Snapshot, fetch_snapshot, listed_snapshots
@@ -93,6 +101,9 @@ def verify(
     missing = log.documents.missing()
     if missing is not None:
         gaps.append(Gap(Position(missing, 0), missing_epoch(store, missing).message))
+    forsaken = log.forsaken()
+    if forsaken is not None:
+        gaps.append(Gap(Position(forsaken, 0), forsaken_epoch(store, forsaken).message))
     segments = 0
     for document in chain:
         if document.epoch < floor.epoch:
