@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import tracemalloc
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -131,3 +133,38 @@ def test_a_base_that_is_no_address_counts_for_nothing(site: DocsSite) -> None:
     site.pages["/"] = fake.html("Home", "<p>Welcome.</p><a href='/a'>a</a>", "<base href='http://[bad/'>")
     site.pages["/a"] = fake.html("A", "<p>All about a.</p>")
     assert set(crawl(site).read) == {"/", "/a"}
+
+
+class MadeUp(dict[str, fake.Reply]):
+    """Every page leads to a thousand pages of 1,900 characters each, which nobody else names."""
+
+    def get(self, path: str, default: fake.Reply | None = None) -> fake.Reply | None:  # type: ignore[override]
+        if path in ("/robots.txt", "/sitemap.xml"):
+            return default
+        name = hashlib.sha256(path.encode()).hexdigest()
+        links = "".join(f"<a href='/{name}{number}{'x' * 1_800}'>on</a>" for number in range(1_000))
+        return fake.html(name, f"<p>All about {name}.</p>{links}")
+
+
+def test_addresses_made_up_on_every_page_fill_no_memory(site: DocsSite) -> None:
+    site.pages = MadeUp()
+    tracemalloc.start()
+    found = crawl(site, page_limit=20)
+    _, peak_bytes = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert len(found.read) == 20
+    assert "more than 20 pages" in found.notes[0]
+    # All of them, with what is remembered of each, would be ten times as much.
+    assert peak_bytes < 30 * 1024 * 1024
+
+
+def test_a_page_whose_links_were_left_out_is_read_in_full_again(site: DocsSite) -> None:
+    site.pages["/"] = fake.html(
+        "Home", "<p>Welcome.</p>" + "".join(f"<a href='/{n}'>{n}</a>" for n in range(9))
+    )
+    for number in range(9):
+        site.pages[f"/{number}"] = fake.html(str(number), f"<p>All about {number}.</p>")
+    first = crawl(site, page_limit=5)
+    assert len(first.read) == 5
+    again = crawl(site, page_limit=10, known=first.records())
+    assert len(again.read) + len(again.unchanged) == 10

@@ -10,6 +10,8 @@ from roost.errors import AddressRefused
 from roost.knowledge.addresses import WebAddress, parse_address
 
 QUERY_VARIANTS_LIMIT = 50
+VARIED_PATHS_LIMIT = 50_000
+REMEMBERED_LIMIT = 4_000_000  # characters of addresses: a site may make up new ones on every page
 
 _NOT_PAGES = re.compile(
     r"\.(?:png|jpe?g|gif|svg|webp|avif|ico|bmp|tiff?|css|js|mjs|map|json|xml|rss|atom|woff2?|ttf|otf|eot|pdf|zip|gz|tgz|"
@@ -35,7 +37,8 @@ class Scope:
         # /docs/index.html stands for /docs/, while /docs is itself a folder for all that anybody can tell.
         self.prefix = f"{folder}/" if not last or _FILE.search(last) else start.path
         self._normal: dict[str, str | None] = {}
-        self._variants: dict[str, int] = {}
+        self._remembered = 0
+        self._variants: dict[int, int] = {}
 
     def admits(self, address: WebAddress) -> bool:
         if (address.host, address.port) != (self.start.host, self.start.port) and (
@@ -63,6 +66,9 @@ class Scope:
         if absolute is None:
             return None
         if absolute not in self._normal:
+            self._remembered += len(absolute)
+            if self._remembered > REMEMBERED_LIMIT:
+                self._normal, self._remembered = {}, len(absolute)
             self._normal[absolute] = self._page(absolute)
         return self._normal[absolute]
 
@@ -90,7 +96,10 @@ class Scope:
         query = _TRACKING.sub("", address.query).lstrip("&")
         if query:
             # Calendars and filters make endless variants of one page.
-            self._variants[address.path] = self._variants.get(address.path, 0) + 1
-            if self._variants[address.path] > QUERY_VARIANTS_LIMIT:
+            path = hash(address.path)
+            if path not in self._variants and len(self._variants) >= VARIED_PATHS_LIMIT:
+                return None
+            self._variants[path] = self._variants.get(path, 0) + 1
+            if self._variants[path] > QUERY_VARIANTS_LIMIT:
                 return None
         return WebAddress(address.scheme, address.host, address.port, address.path, query).url

@@ -69,7 +69,8 @@ class SiteCrawl:
         self._robots = Robots(None)
         self._queue: deque[str] = deque()
         self._queued: set[str] = set()
-        self._left_out: set[str] = set()
+        # Their hashes: a site may make up as many as it likes, each of 2,000 characters.
+        self._left_out: set[int] = set()
         self._listed = ListedTimes(known, now)
         self._articles: Mapping[str, Article] = {}
         self._read: set[str] = set()
@@ -190,7 +191,7 @@ class SiteCrawl:
         for url, record in self._known.items():
             if cancelled() or out_of_time():
                 return
-            met = url in self._queued or url in self._read or url in self._left_out
+            met = url in self._queued or url in self._read or hash(url) in self._left_out
             if record.content_sha256 is not None and not met:
                 reason = self._why_gone(url)
                 if reason is not None:
@@ -350,8 +351,14 @@ class SiteCrawl:
             elif extraction.refresh_to is None:
                 yield self._failure(answer.url, "The page holds no text without running its scripts.")
             return
-        page = replace(extraction.page, links=() if extraction.wishes.nofollow else tuple(found))
-        yield from self._take(page, answer.etag, answer.last_modified)
+        followed = () if extraction.wishes.nofollow else tuple(found)
+        kept = tuple(link for link in followed if link in self._queued)
+        page = replace(extraction.page, links=kept)
+        if len(kept) == len(followed):
+            yield from self._take(page, answer.etag, answer.last_modified)
+        else:
+            # What was left out is not remembered, so the page must be read in full to meet it again.
+            yield from self._take(page, None, None)
 
     def _take_from_feed(self, url: str) -> Iterator[CrawlEvent]:
         """The page itself gives no text to Roost, and its feed holds all of it."""
@@ -377,7 +384,7 @@ class SiteCrawl:
             return
         if len(self._queued) >= self._page_limit:
             if len(self._left_out) < 100_000:
-                self._left_out.add(url)
+                self._left_out.add(hash(url))
             return
         self._queued.add(url)
         self._queue.append(url)
