@@ -265,12 +265,6 @@ class Round:
             self._gcs.clear_faults()
             self._gcs.flow()
             self._flow_at_s = None
-            return
-        # A process that was stopped while it held the folder's lock keeps everybody out.
-        for each in self._containers:
-            if each.paused:
-                self._until_replaced.discard(each.name)
-                each.resume()
 
     def _undisturbed(self, ask: Callable[[], T]) -> T:
         """The driver's own look at the bucket, which has to come to an end."""

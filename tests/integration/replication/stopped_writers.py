@@ -71,6 +71,10 @@ def _written(folder: Path) -> None:
     store.put(NAME, b"prepared", if_generation_match=generation)
 
 
+def _written_once(folder: Path) -> None:
+    _store(folder).put(NAME, b"prepared")
+
+
 def _former(folder: Path) -> None:
     write_former(folder, NAME, b"prepared", 1_700_000_000_000_000)
 
@@ -113,16 +117,19 @@ def _read(store: DirectoryStore, folder: Path, content: str) -> str:
 CALLS = {
     "create": Call(_nothing, _create),
     "create again": Call(_deleted, _create),
-    "replace": Call(_written, _replace),
+    "replace": Call(_written_once, _replace),
     "replace a former one": Call(_former, _replace),
     "put": Call(_written, _put),
     "delete": Call(_written, _delete),
+    "delete the first": Call(_written_once, _delete),
     "delete a former one": Call(_former, _delete),
     "read a foreign one": Call(_foreign, _read),
     "replace a foreign one": Call(_foreign, _put),
 }
-RIVALS = ("", "r", "d", "drdr")
+RIVALS = ("", "r", "rrr", "d", "drdr")
 """What others do meanwhile, each to what is there: replace (or create) it, delete it."""
+A_PERSON = "f"
+"""Puts a file there by hand. Only a deletion can keep from doing away with it, whenever that is."""
 AFTER_KILLS = ("", "dr")
 
 
@@ -175,6 +182,7 @@ class Case:
     failures: list[str] = field(default_factory=list)
     seen: list[int] = field(default_factory=list)
     content: bytes | None = None
+    generation: int = ABSENT
     others: bool = False
     """Whether somebody else than the rivals writes, who do not look in between."""
 
@@ -185,6 +193,7 @@ class Case:
     def look(self) -> int:
         """The generation now."""
         store = _store(self.folder)
+        self.generation = ABSENT
         try:
             stat = store.stat(NAME)
             self.content = store.get(NAME, generation=stat.generation)
@@ -197,10 +206,17 @@ class Case:
         if not self.seen or stat.generation != self.seen[-1]:
             self.expect("a generation did not rise", stat.generation > max(self.seen, default=0))
             self.seen.append(stat.generation)
+        self.generation = stat.generation
         return stat.generation
 
     def act(self, does: str, number: int) -> None:
         """By somebody who is alone: it has to succeed."""
+        if does == "f":
+            beside = self.folder / "beside"
+            beside.write_bytes(b"foreign")
+            (self.folder / NAME).parent.mkdir(exist_ok=True)
+            beside.rename(self.folder / NAME)
+            return
         store, generation = _store(self.folder), self.look()
         if does == "r":
             store.put(NAME, f"rival {number}".encode(), if_generation_match=generation)
@@ -210,22 +226,34 @@ class Case:
             store.delete(NAME, if_generation_match=generation)
             self.expect("a rival's deletion did not happen", self.look() == ABSENT)
 
-    def resumed(self, result: str, content: str, writes: bool) -> None:
+    def resumed(self, result: str, content: str, call: Call) -> None:
         """Whoever was stopped went on, and said that it won or was refused."""
-        before, known = self.content, list(self.seen)
+        before, known, known_generation = self.content, list(self.seen), self.generation
         generation = self.look()
-        if not result.startswith("won") and result != "refused":
-            self.failures.append(result)
-        elif result == "refused" and writes:
-            self.expect("a refused write is there", self.content != content.encode())
-            self.expect("a refused call changed something", before == self.content)
-        elif result not in ("won ", "refused"):
-            won = int(result.removeprefix("won "))
+        if result not in ("won ", "refused"):
+            won = _number(result)
+            if won is None:
+                self.failures.append(result)
+                return
+            if won not in known and won == generation:
+                self.expect("a write won against its condition", self._meets(call, known_generation))
+                self.expect("a write that won is not there", self.content == content.encode())
+                return
+            # Of two that were stopped, one may have replaced the other's before anybody looked.
             replaced_unseen = self.others and won < max(known, default=0)
-            self.expect("a write that won was never there", won in self.seen or replaced_unseen)
-            self.expect("a write undid a later one", won in known or won == generation or replaced_unseen)
-            if won in known and won != known[-1]:
-                self.expect("a late writer changed something", before == self.content)
+            self.expect("a write that won was never there", won in known or replaced_unseen)
+        elif result == "won " and call.do is _delete and known_generation == self._condition():
+            self.expect("what was deleted is there", generation == ABSENT)
+            return
+        self.expect("a late process changed something", (before, known) == (self.content, self.seen))
+
+    def _condition(self) -> int:
+        return int((self.folder.parent / "known").read_text())
+
+    def _meets(self, call: Call, generation: int) -> bool:
+        if call.do is _create:
+            return generation == ABSENT
+        return call.do is not _replace or generation == self._condition()
 
     def settle(self) -> None:
         """What a kill leaves is swept by the next process, and old records by the next write."""
@@ -240,6 +268,12 @@ class Case:
         self.expect("a former record", not (own / "objects" / f"{NAME}.json").exists())
 
 
+def _number(result: str) -> int | None:
+    """The generation of a write that won."""
+    generation = result.removeprefix("won ")
+    return int(generation) if generation.isdecimal() else None
+
+
 def _store(folder: Path) -> DirectoryStore:
     return DirectoryStore(folder, SystemClock())
 
@@ -249,8 +283,10 @@ def _case(root: Path, call: Call) -> Iterator[Case]:
     folder = root / "bucket"
     folder.mkdir()
     call.prepare(folder)
-    if call.do in (_replace, _delete):
-        (root / "known").write_text(str(_store(folder).stat(NAME).generation))
+    known = ABSENT
+    if call.prepare is not _foreign and (folder / NAME).exists():
+        known = _store(folder).stat(NAME).generation
+    (root / "known").write_text(str(known))
     case = Case(folder)
     try:
         yield case
@@ -259,21 +295,22 @@ def _case(root: Path, call: Call) -> Iterator[Case]:
 
 
 def one_stopped(root: Path, call: Call, *, killed: bool) -> Iterator[tuple[str, list[str]]]:
-    for rivals in AFTER_KILLS if killed else RIVALS:
+    for rivals in AFTER_KILLS if killed else (*RIVALS, A_PERSON) if call.do is _delete else RIVALS:
         for stop_at in itertools.count(1):
             with _case(root, call) as case:
                 process = Process(call, case.folder, "stopped", stop_at)
                 stopped = process.stopped
                 for number, does in enumerate(rivals):
                     case.act(does, number)
-                if rivals == "":
+                if rivals == A_PERSON:
+                    process.resume()
                     case.look()
-                if not killed:
-                    case.resumed(process.resume(), "stopped", call.do is not _read)
-                elif stopped:
+                    case.expect("a person's file is gone", case.content == b"foreign")
+                elif killed and stopped:
                     process.kill()
                 else:
-                    process.resume()
+                    case.look()
+                    case.resumed(process.resume(), "stopped", call)
                 case.settle()
                 yield (
                     f"{rivals or 'a reader'}, stopped before event {stop_at}, killed={killed}",
@@ -300,7 +337,7 @@ def two_stopped(root: Path, call: Call, chance: random.Random) -> Iterator[tuple
             order = [(first, "one", call), (second, "two", other)]
             chance.shuffle(order)
             for process, content, its in order:
-                case.resumed(process.resume(), content, its.do is not _read)
+                case.resumed(process.resume(), content, its)
             case.settle()
             yield f"{at} {rivals} {content}", case.failures
 

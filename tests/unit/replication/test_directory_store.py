@@ -41,7 +41,7 @@ def open_umask() -> Iterator[None]:
     os.umask(before)
 
 
-def partials(folder: Path) -> list[Path]:
+def staged(folder: Path) -> list[Path]:
     return list((folder / ".roost" / "staged").iterdir())
 
 
@@ -62,15 +62,15 @@ def uploading(folder: Path) -> subprocess.Popen[bytes]:
 def test_what_an_upload_that_was_killed_left_is_cleaned_up(tmp_path: Path) -> None:
     with uploading(tmp_path) as killed:
         killed.send_signal(signal.SIGKILL)
-    assert len(partials(tmp_path)) == 1
+    assert len(staged(tmp_path)) == 1
     DirectoryStore(tmp_path, SystemClock()).put("a", b"1")
-    assert partials(tmp_path) == []
+    assert staged(tmp_path) == []
 
 
 def test_an_upload_of_another_process_is_left_alone(tmp_path: Path) -> None:
     with uploading(tmp_path) as other:
         DirectoryStore(tmp_path, SystemClock()).put("a", b"1")
-        assert len(partials(tmp_path)) == 1
+        assert len(staged(tmp_path)) == 1
         other.kill()
 
 
