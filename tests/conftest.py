@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,17 @@ import pytest
 from scripts.prepare import find_browser
 
 TESTS = Path(__file__).parent
+
+
+def pytest_configure() -> None:
+    """What is started here hears Ctrl+C and a terminal that closes, even if whoever runs the tests does not.
+
+    A process under nohup, or in a script's background, hands its deafness on to every process it starts.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -83,6 +83,9 @@ def test_no_signal_begins_a_second_worker(roost: RoostProcess) -> None:
 
 
 def test_a_terminal_that_closes_stops_it_as_a_stop_does(roost: RoostProcess) -> None:
+    """It tells every process; the worker hears it from the server alone."""
+    (worker,) = workers(roost)
+    os.kill(int(worker), signal.SIGHUP)
     os.kill(roost.pid, signal.SIGHUP)
     assert roost.wait_ended(within_s=30) == 0
     assert roost.printed.count("Booting worker") == 1
