@@ -270,7 +270,12 @@ def test_while_the_bucket_is_away_nothing_is_written_and_it_goes_on_by_itself(
         gcs.forbidden = True
         wait_for(lambda: state(one) == "standby", "it pauses")
         wait_for(lambda: on_gcs.telegram.polling() == 0, "its bot does not poll")
+        wait_for(
+            lambda: "Storage Object Admin" in client.get("/readyz").json()["reason"],
+            "it says why, and the remedy",
+        )
         reply = client.post("/api/threads", json={})
+        assert "Storage Object Admin" in reply.json()["error"]["message"]
         assert (reply.status_code, reply.json()["error"]["code"]) == (503, "standby")
         assert "Retry-After" in reply.headers
         assert client.get("/api/threads").json()["items"], "what is here is shown"

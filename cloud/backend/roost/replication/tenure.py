@@ -173,7 +173,7 @@ class Tenure:
                 return
             if not valid and not paused:
                 log.error("%s was not reached in time: bots and writes pause", self._store.place)
-                self._readiness.withhold(State.STANDBY, SUSPENDED)
+                self._readiness.withhold(State.STANDBY, self._suspended())
                 duties.pause()
                 paused = True
             elif valid and paused:
@@ -181,6 +181,15 @@ class Tenure:
                 duties.resume()
                 self._readiness.allow()
                 paused = False
+            elif paused:
+                # Why is known only once a call has failed.
+                self._readiness.withhold(State.STANDBY, self._suspended())
+
+    def _suspended(self) -> str:
+        cause = self._renewal.trouble
+        if cause is None:
+            return SUSPENDED
+        return f"{cause} Until then nothing can be changed. What you see is still there."
 
     def _leave(self, duties: Duties, reason: str) -> None:
         """Another one took over, most likely while this process was stopped or cut off."""
