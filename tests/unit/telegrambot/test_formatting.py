@@ -6,7 +6,16 @@ from hypothesis import strategies as st
 
 from roost.domain.answers import Answer, Citation
 from roost.domain.message_splitting import utf16_length
-from roost.telegrambot.formatting import MESSAGE_LIMIT, Part, answer_parts, parts, to_html, to_plain
+from roost.telegrambot.formatting import (
+    ENTITIES_AT_MOST,
+    MARKUP_LIMIT,
+    MESSAGE_LIMIT,
+    Part,
+    answer_parts,
+    parts,
+    to_html,
+    to_plain,
+)
 from tests.fakes.fake_telegram import ApiError, shown_text
 
 DOCS = Citation(1, "Leases", "https://docs.example/leases#ttl", "passage")
@@ -87,8 +96,28 @@ def test_whatever_is_written_telegram_can_read_it(markdown: str) -> None:
 @given(st.lists(st.sampled_from(["&<>" * 50, "[1] " * 40, "word " * 60, "\n\n", "🦜" * 90]), max_size=60))
 def test_every_message_fits_however_much_it_grows_by_escaping(pieces: list[str]) -> None:
     for part in parts("".join(pieces), (DOCS,)):
-        assert utf16_length(part.html) <= MESSAGE_LIMIT
+        assert refusal_of(part.html) is None
+        assert utf16_length(part.html) <= MARKUP_LIMIT
+        assert part.html.count("<") <= 2 * ENTITIES_AT_MOST
         assert utf16_length(part.plain) <= MESSAGE_LIMIT
+
+
+def test_only_what_is_dense_with_formatting_is_cut_into_smaller_messages() -> None:
+    prose = "A sentence that says **something** of it [1].\n\n" * 45
+    dense = "[1] `a` " * 200
+    assert len(parts(prose, (DOCS,))) == 1
+    made = parts(f"{prose}\n\n{dense}", (DOCS,))
+    assert len(made) <= 9
+    assert sum(part.html.count("<a ") for part in made) == 245
+    assert all(part.html.count("</") <= ENTITIES_AT_MOST for part in made)
+
+
+@pytest.mark.parametrize("length", [300, 1_500, 9_000])
+def test_long_addresses_are_cut_or_given_up_and_no_word_with_them(length: int) -> None:
+    far = Citation(1, "Far", f"https://docs.example/{'x' * length}", "p")
+    made = parts("Word [1]. " * 100, (far,))
+    assert all(utf16_length(part.html) <= MARKUP_LIMIT for part in made)
+    assert "".join(part.plain for part in made).count("Word") == 100
 
 
 def test_plain_text_keeps_the_sources_addresses() -> None:

@@ -212,7 +212,7 @@ class Delivery:
 
 def _is_about_entities(error: BadRequest) -> bool:
     words = error.message.lower()
-    return "parse entities" in words or "unsupported start tag" in words or "entity" in words
+    return "unsupported start tag" in words or "entity" in words or "entities" in words
 
 
 def _is_gone(error: BadRequest) -> bool:

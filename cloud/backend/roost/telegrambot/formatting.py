@@ -8,15 +8,19 @@ from __future__ import annotations
 import html
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
 from roost.domain.answers import Answer, Citation
 from roost.domain.message_splitting import split_markdown, utf16_length
 
+# After parsing. Beyond a hundred entities the others are passed over, and beyond some 9,500 bytes of them the
+# message is refused (tdlib/telegram-bot-api, issues 165 and 374).
 MESSAGE_LIMIT = 4096
-PIECE_LIMITS = (3_400, 1_700, 800, 400, 200)
+ENTITIES_AT_MOST = 100
+MARKUP_LIMIT = 8_192
+PIECE_LIMIT, SMALLEST_PIECE = 3_400, 200
 TITLE_LIMIT = 120
 
 _FENCE = re.compile(r"^ {0,3}(?P<fence>`{3,8}|~{3,8})\s*(?P<info>(?P<language>[\w+#.-]*)[^\n`]*)$")
@@ -40,6 +44,7 @@ _DETECTED = re.compile(
     r"(?<![\w@./+-])(?:@[A-Za-z]\w{3,31}|[\w.+-]+@(?:[\w-]+\.)+[a-z]{2,}"
     r"|(?:[\w-]+\.)+[a-z]{2,}(?:[/?#:][^\s<>]*[\w/])?)(?![\w@])"
 )
+_TAG = re.compile(r"</?[a-z][^>]*>")
 _ESCAPED = re.compile(r"\\([\\`*_{}\[\]()#+.!>~|-])")
 
 
@@ -81,17 +86,31 @@ def answer_parts(answer: Answer) -> list[Part]:
 
 
 def parts(markdown: str, citations: Sequence[Citation] = ()) -> list[Part]:
-    """Markdown as messages within Telegram's limit. Only links of `citations` stay links."""
-    for piece_limit in PIECE_LIMITS:
-        pieces = split_markdown(markdown, piece_limit)
-        made = [Part(to_html(piece, citations), to_plain(piece, citations)) for piece in pieces]
-        if all(utf16_length(part.html) <= MESSAGE_LIMIT for part in made):
-            return made
-    # So many links that even short pieces exceed the limit: the links are given up, not the text.
-    return [
-        Part(html.escape(piece, quote=False)[:MESSAGE_LIMIT], piece)
-        for piece in split_markdown(markdown, PIECE_LIMITS[-1])
-    ]
+    """Markdown as messages within Telegram's limits. Only links of `citations` stay links."""
+    return list(_parts(markdown, citations, PIECE_LIMIT))
+
+
+def _parts(markdown: str, citations: Sequence[Citation], limit: int) -> Iterator[Part]:
+    """Pieces of the limit; a piece that formatting makes too much for a message is cut in two."""
+    for piece in split_markdown(markdown, limit):
+        part = Part(to_html(piece, citations), to_plain(piece, citations))
+        if _fits(part):
+            yield part
+        elif limit > SMALLEST_PIECE:
+            yield from _parts(piece, citations, max(SMALLEST_PIECE, utf16_length(piece) * 3 // 5))
+        else:
+            # So many links that even a short piece exceeds the limits: the links are given up, not the text.
+            yield Part(html.escape(piece, quote=False), piece)
+
+
+def _fits(part: Part) -> bool:
+    shown = html.unescape(_TAG.sub("", part.html))
+    return (
+        utf16_length(shown) <= MESSAGE_LIMIT
+        and utf16_length(part.plain) <= MESSAGE_LIMIT
+        and len(_TAG.findall(part.html)) <= 2 * ENTITIES_AT_MOST
+        and utf16_length(part.html) <= MARKUP_LIMIT
+    )
 
 
 def to_html(markdown: str, citations: Sequence[Citation] = ()) -> str:
@@ -131,10 +150,7 @@ def to_plain(markdown: str, citations: Sequence[Citation] = ()) -> str:
     """The same without any formatting; links keep their addresses."""
     links = _Links(citations)
     lines = (_INLINE.sub(lambda found: _plain_span(found, links), line) for line in markdown.split("\n"))
-    cut = "\n".join(map(_unescaped, lines)).strip("\n")
-    while utf16_length(cut) > MESSAGE_LIMIT:
-        cut = cut[: MESSAGE_LIMIT // 2]
-    return cut
+    return "\n".join(map(_unescaped, lines)).strip("\n")
 
 
 class _Links:
