@@ -81,6 +81,12 @@ test('an address nobody cited is shown and is no link, look-alikes included', ()
   }
 });
 
+test('an address that is its own text is shown once', () => {
+  expect(show('See https://evil.example/q or me@evil.example.').container.textContent).toBe(
+    'See https://evil.example/q or me@evil.example.',
+  );
+});
+
 test('a number opens its citation; a number without one is text', async () => {
   const { cited, container } = show('Run it [1], not that [2].');
   await userEvent.click(screen.getByRole('button', { name: 'Source 1: Install' }));

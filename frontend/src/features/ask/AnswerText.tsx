@@ -74,6 +74,7 @@ function SafeLink({ href, children }: { href: string | undefined; children?: Rea
   if (address === null) return <span>{children}</span>;
   if (sites !== null && !sameSite(address, sites)) {
     // Nobody vouches for this address: it is shown, and not followed by a slip of the hand.
+    if (children === address || `mailto:${children}` === address) return <span>{children}</span>;
     return (
       <span>
         {children} <span className="break-all text-ink-2">({address})</span>
