@@ -66,6 +66,7 @@ def check(rules: AddressPolicy, url: str) -> tuple[IPAddress, ...]:
         ("http://[2002:a9fe:a9fe::1]", "address_private"),
         ("http://[fd20:ce::254]", "address_private"),
         ("http://[fe80::1%25eth0]/", "address_private"),
+        ("http://[2606:4700::1%25eth0]/", "address_private"),
         ("http://[2001:db8::1]", "address_private"),
         ("http://[::]", "address_private"),
         ("http://[::1]", "address_private"),

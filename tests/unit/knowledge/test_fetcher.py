@@ -151,6 +151,33 @@ def test_a_redirect_is_checked_like_the_first_address(site: DocsSite, location: 
     assert connector.dials == [(PUBLIC, 80)]
 
 
+def test_a_site_of_the_web_does_not_lead_to_a_host_that_was_allowed(site: DocsSite) -> None:
+    """Whoever names the allowed host itself reads it; a foreign page must not aim Roost at it."""
+    site.pages["/"] = fake.redirect(site.url + "/inner")
+    site.pages["/inner"] = fake.html("Mine", "<p>An intranet page</p>")
+    connector = RecordingConnector(site)
+    fetcher = open_fetcher(site, TurnResolver(docs_example_com=[PUBLIC]), connect=connector)
+    with pytest.raises(AddressRefused) as refusal:
+        read(fetcher, "http://docs.example.com/")
+    assert refusal.value.code == "address_private"
+    assert connector.dials == [(PUBLIC, 80)]
+    assert b"intranet" in read(fetcher, site.url + "/").body
+
+
+def test_redirects_share_the_time_that_one_page_has(site: DocsSite) -> None:
+    class Slow(dict[str, Reply]):
+        def get(self, path: str, default: Reply | None = None) -> Reply | None:  # type: ignore[override]
+            site.stopping.wait(0.6)
+            return super().get(path, default)
+
+    site.pages = Slow(
+        {"/a": fake.redirect("/b"), "/b": fake.redirect("/c"), "/c": fake.html("C", "<p>End</p>")}
+    )
+    with pytest.raises(RemoteUnreachable) as failure:
+        read(open_fetcher(site, total_timeout_s=1.0), site.url + "/a")
+    assert failure.value.code == "timeout"
+
+
 def test_redirects_within_the_rules_are_followed_and_the_last_address_is_told(site: DocsSite) -> None:
     site.pages["/old"] = fake.redirect("/newer")
     site.pages["/newer"] = fake.redirect(site.url + "/new", 301)

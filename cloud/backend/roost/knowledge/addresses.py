@@ -230,6 +230,14 @@ class AddressPolicy:
         """Whether the operator allowed this host and port by name, wherever it lies."""
         return port in self._allowed.get(host, frozenset())
 
+    def refuse_unless_allowed(self, host: str, port: int) -> None:
+        """Raises AddressRefused unless this host may lead to others that the operator allowed."""
+        if not self.is_allowed_private(host, port):
+            raise _refused(
+                "address_private",
+                "It is in a private network, and this site is not. Add the address there as a source.",
+            )
+
     def parse(self, url: str) -> WebAddress:
         """`url` in its normal form, if all but the name's resolution allows it. Raises AddressRefused."""
         address = parse_address(url)

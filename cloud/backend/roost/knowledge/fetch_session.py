@@ -174,8 +174,13 @@ class FetchSession:
         )
 
     def _redirected(self, address: WebAddress, location: str) -> WebAddress:
+        policy = self._fetcher.policy
         try:
-            return self._fetcher.policy.parse(urljoin(address.url, location))
+            target = policy.parse(urljoin(address.url, location))
+            # An allowed host is for whoever named it as a source, not for any site that points at it.
+            if target.host != address.host and policy.is_allowed_private(target.host, target.port):
+                policy.refuse_unless_allowed(address.host, address.port)
+            return target
         except AddressRefused as refusal:
             raise AddressRefused(
                 f"The page redirects to an address that Roost does not read. {refusal.message}",
