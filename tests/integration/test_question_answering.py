@@ -32,7 +32,7 @@ from tests.fakes.knowledge import PASSAGES, FixedRetriever
 pytestmark = pytest.mark.integration
 
 KEY = "sk-" + "made-up-key-of-a-test-0123456789"
-QUICK = Limits(connect_s=1, first_s=0.4, next_s=0.4, total_s=2, size_bytes=1_000_000, answer_chars=2_000)
+QUICK = Limits(connect_s=5, first_s=1.5, next_s=1.5, total_s=6, size_bytes=1_000_000, answer_chars=2_000)
 QUESTION = Question("How do I start it?", "web:anna", "web", AnswerSettings())
 
 
@@ -72,7 +72,8 @@ class Answers:
             self.events.append(event)
             match event:
                 case SourcesFound():
-                    self.sources = event
+                    # Listeners drop their text then: it comes again.
+                    self.sources, self.seen = event, ""
                 case TextAdded(added):
                     self.seen += added
                 case TextReplaced(replacement):
@@ -89,9 +90,7 @@ def answers(database: Database, llm: FakeLlm, retriever: FixedRetriever) -> Iter
     writer = OpenAICompatible(clock, QUICK)
     defaults = WritingDefaults(llm.base_url, KEY, "test-model")
     spending = Spending(database, clock, 200, None)
-    yield Answers(
-        QuestionAnswering(retriever, writer, QueryRewriting(writer, clock, 0.5), defaults, spending)
-    )
+    yield Answers(QuestionAnswering(retriever, writer, QueryRewriting(writer, clock), defaults, spending))
     writer.close()
 
 
@@ -214,6 +213,13 @@ def test_with_a_model_a_follow_up_is_retrieved_by_its_words_which_are_shown(
 def test_a_first_question_is_not_rewritten(answers: Answers, llm: FakeLlm) -> None:
     assert "Searched for" not in answers.ask().text
     assert len(llm.received) == 1
+
+
+def test_a_refusal_says_in_which_words_was_searched(answers: Answers, llm: FakeLlm) -> None:
+    llm.answer = lambda sent: "How do I stop the pump?" if "Last question" in sent.text else "NOT_IN_DOCS"
+    answer = answers.ask(FOLLOW_UP)
+    assert answer.refused
+    assert answer.text.endswith("*Searched for: How do I stop the pump?*")
 
 
 @pytest.mark.parametrize(
@@ -402,6 +408,28 @@ def test_the_installations_key_never_goes_to_a_bots_own_address(
         assert answers.ask(replace(QUESTION, settings=with_key)).model == "test-model"
         assert [sent.authorization for sent in other.received] == ["Bearer bots-own-key"]
     assert llm.received == []
+
+
+def test_an_address_that_a_members_bot_brings_is_checked_and_the_installations_own_is_not(
+    answers: Answers, llm: FakeLlm
+) -> None:
+    with FakeLlm() as private:
+        own = AnswerSettings(base_url=private.base_url, api_key="sk-own", guarded=True)
+        answer = answers.ask(replace(QUESTION, settings=own))
+        assert answer.model is None
+        assert answer.text.startswith(
+            "The address of this bot's model endpoint is not one that Roost may use."
+        )
+        assert private.received == []
+    usual = AnswerSettings(base_url=llm.base_url, guarded=True)
+    assert answers.ask(replace(QUESTION, settings=usual)).model == "test-model"
+
+
+def test_where_an_endpoint_does_not_say_what_it_used_it_is_reckoned(answers: Answers, llm: FakeLlm) -> None:
+    llm.usage_tokens = None
+    answer = answers.ask()
+    sent = sum(len(message["content"]) for message in llm.received[-1].body["messages"])
+    assert answer.tokens_used == (sent + len(answer.text)) // 4
 
 
 def test_past_the_daily_limits_passages_are_quoted_also_after_a_restart(
