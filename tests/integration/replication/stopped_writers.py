@@ -10,6 +10,7 @@ test's own process, which has threads.
 
 from __future__ import annotations
 
+import errno
 import itertools
 import json
 import os
@@ -23,7 +24,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from roost.clock import SystemClock
-from roost.errors import ObjectMissing, PreconditionFailed
+from roost.errors import BucketUnreachable, ObjectMissing, PreconditionFailed
 from roost.replication.directory_store import DirectoryStore
 from roost.replication.object_store import ABSENT
 from tests.fakes.former_bucket import write_former
@@ -34,20 +35,26 @@ PAIRS = 60
 
 
 class Stop:
-    """Stops this process before the n-th event, once it is told which."""
+    """Stops this process before the n-th event, or lets the disk be full from then on."""
 
     def __init__(self) -> None:
         self._left = 0
+        self._fills = False
+        self._full = False
 
-    def before(self, number: int) -> None:
-        self._left = number
+    def before(self, number: int, *, fills: bool = False) -> None:
+        self._left, self._fills, self._full = number, fills, False
 
     def notice(self, event: str, _: object) -> None:
         """An audit hook, called before what it tells of happens (PEP 578)."""
         if self._left and event in EVENTS:
             self._left -= 1
             if not self._left:
-                os.kill(os.getpid(), signal.SIGSTOP)
+                self._full = self._fills
+                if not self._fills:
+                    os.kill(os.getpid(), signal.SIGSTOP)
+        if self._full and event in NEEDS_SPACE:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 STOP = Stop()
@@ -58,7 +65,7 @@ class Call:
     """What a process that is stopped was doing, from what was there."""
 
     prepare: Callable[[Path], None]
-    do: Callable[[DirectoryStore, Path, str], str]
+    do: Callable[[DirectoryStore, int, str], str]
 
 
 def _nothing(folder: Path) -> None:
@@ -89,26 +96,24 @@ def _deleted(folder: Path) -> None:
     _store(folder).delete(NAME)
 
 
-def _create(store: DirectoryStore, folder: Path, content: str) -> str:
+def _create(store: DirectoryStore, known: int, content: str) -> str:
     return str(store.put(NAME, content.encode(), if_generation_match=ABSENT).generation)
 
 
-def _replace(store: DirectoryStore, folder: Path, content: str) -> str:
-    known = int((folder.parent / "known").read_text())
+def _replace(store: DirectoryStore, known: int, content: str) -> str:
     return str(store.put(NAME, content.encode(), if_generation_match=known).generation)
 
 
-def _put(store: DirectoryStore, folder: Path, content: str) -> str:
+def _put(store: DirectoryStore, known: int, content: str) -> str:
     return str(store.put(NAME, content.encode()).generation)
 
 
-def _delete(store: DirectoryStore, folder: Path, content: str) -> str:
-    known = int((folder.parent / "known").read_text())
+def _delete(store: DirectoryStore, known: int, content: str) -> str:
     store.delete(NAME, if_generation_match=known)
     return ""
 
 
-def _read(store: DirectoryStore, folder: Path, content: str) -> str:
+def _read(store: DirectoryStore, known: int, content: str) -> str:
     store.list()
     store.get(NAME)
     return ""
@@ -130,17 +135,18 @@ RIVALS = ("", "r", "rrr", "d", "drdr")
 """What others do meanwhile, each to what is there: replace (or create) it, delete it."""
 A_PERSON = "f"
 """Puts a file there by hand. Only a deletion can keep from doing away with it, whenever that is."""
+NEEDS_SPACE = ("open", "os.rename", "os.mkdir")
 AFTER_KILLS = ("", "dr")
 
 
 class Process:
-    """A fork that does a call, and stops before its `stop_at`-th event."""
+    """A fork that does a call, and stops before its `stop_at`-th event, or finds the disk full (`fills`)."""
 
-    def __init__(self, call: Call, folder: Path, content: str, stop_at: int) -> None:
+    def __init__(self, call: Call, folder: Path, content: str, stop_at: int, *, fills: bool = False) -> None:
         self._reading, writing = os.pipe()
         self.pid = os.fork()
         if self.pid == 0:
-            _run(call, folder, content, stop_at, writing)
+            _run(call, folder, content, stop_at, fills, writing)
         os.close(writing)
         _, status = os.waitpid(self.pid, os.WUNTRACED)
         self.stopped = os.WIFSTOPPED(status)
@@ -158,14 +164,16 @@ class Process:
         os.close(self._reading)
 
 
-def _run(call: Call, folder: Path, content: str, stop_at: int, writing: int) -> None:
+def _run(call: Call, folder: Path, content: str, stop_at: int, fills: bool, writing: int) -> None:
     result = "broken"
     try:
-        store = _store(folder)
-        STOP.before(stop_at)
-        result = "won " + call.do(store, folder, content)
+        store, known = _store(folder), int((folder.parent / "known").read_text())
+        STOP.before(stop_at, fills=fills)
+        result = "won " + call.do(store, known, content)
     except (PreconditionFailed, ObjectMissing):
         result = "refused"
+    except BucketUnreachable as error:
+        result = error.code
     except Exception as error:  # noqa: BLE001 - told to the parent - it counts every failure
         result = f"{type(error).__name__}: {error}"
     finally:
@@ -320,6 +328,31 @@ def one_stopped(root: Path, call: Call, *, killed: bool) -> Iterator[tuple[str, 
                 break
 
 
+def on_a_full_disk(root: Path, call: Call) -> Iterator[tuple[str, list[str]]]:
+    """What failed may have been stored or not, and leaves nothing behind that a later write does not mend."""
+    for full_at in itertools.count(1):
+        with _case(root, call) as case:
+            result = Process(call, case.folder, "stopped", full_at, fills=True).resume()
+            staged = list((case.folder / ".roost" / "staged").glob("*"))
+            case.expect("a leftover of a failure", not staged)
+            case.look()
+            if call.do is _delete:
+                possible: tuple[bytes | None, ...] = (b"prepared", None)
+            elif call.do is _read:
+                possible = (b"foreign",)
+            else:
+                possible = (b"stopped", b"foreign" if call.prepare is _foreign else b"prepared", None)
+            case.expect(f"{case.content!r} is there", case.content in possible)
+            if result.startswith("won "):
+                case.expect("what was stored is not there", case.content == possible[call.do is _delete])
+            case.settle()
+            yield f"full before event {full_at}", case.failures
+        if result.startswith("won "):
+            break
+        if result != "disk_full":
+            yield f"full before event {full_at}", [result]
+
+
 def two_stopped(root: Path, call: Call, chance: random.Random) -> Iterator[tuple[str, list[str]]]:
     for _ in range(PAIRS):
         other = chance.choice([each for each in CALLS.values() if each.do is not _read])
@@ -353,6 +386,7 @@ def main() -> None:
     cases = [
         one_stopped(root, call, killed=False),
         one_stopped(root, call, killed=True),
+        on_a_full_disk(root, call),
         two_stopped(root, call, random.Random(name)),
     ]
     for what, broken in itertools.chain.from_iterable(cases):

@@ -31,6 +31,7 @@ from roost.replication.directory_files import (
     make_folder,
     new_file,
     open_folder,
+    remove_if_empty,
 )
 
 CONTENT = "content"
@@ -80,12 +81,13 @@ class Staging:
         for _ in range(TRIES):
             path = self._path / uuid4().hex
             path.mkdir(mode=FOLDER_MODE)
-            # A sweep may have found it while it was not locked yet.
-            with suppress(FileNotFoundError):
-                folder = open_folder(path)
-                if _lock(folder) and _is_at(folder, path):
-                    return Staged(path, folder)
-                os.close(folder)
+            try:
+                staged = _own(path)
+            except OSError:
+                remove_if_empty(path)
+                raise
+            if staged is not None:
+                return staged
         raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
 
     def _sweep(self) -> None:
@@ -162,6 +164,22 @@ class Staged:
                         _remove(self.folder, path)
         finally:
             os.close(self.folder)
+
+
+def _own(path: Path) -> Staged | None:
+    """None when a sweep found it while it was not locked yet."""
+    try:
+        folder = open_folder(path)
+    except FileNotFoundError:
+        return None
+    try:
+        if _lock(folder) and _is_at(folder, path):
+            return Staged(path, folder)
+    except OSError:
+        os.close(folder)
+        raise
+    os.close(folder)
+    return None
 
 
 def _key(name: str) -> str:
