@@ -19,6 +19,7 @@ from roost.domain.answers import (
     Turn,
 )
 from roost.domain.documents import Confidence, Passage
+from roost.domain.rewriting import QUERY_CHARS
 from roost.llm.openai_compatible import OpenAICompatible
 from roost.llm.patience import Limits
 from roost.services.ports import Endpoint
@@ -273,6 +274,18 @@ def test_a_slow_rewriting_is_given_up_long_before_an_answer_would_be(llm: FakeLl
     endpoint = Endpoint(llm.base_url, KEY, "test-model")
     rewritten = QueryRewriting(writer, SystemClock(), 0.3).rewrite(endpoint, FOLLOW_UP, lambda: False)
     assert rewritten == RewrittenQuestion(None, 0)
+    writer.close()
+
+
+def test_a_model_that_does_not_end_its_query_is_left_and_counted(llm: FakeLlm) -> None:
+    llm.fault = "endless"
+    writer = OpenAICompatible(SystemClock(), Limits())
+    rewritten = QueryRewriting(writer, SystemClock(), 20).rewrite(
+        Endpoint(llm.base_url, KEY, "test-model"), FOLLOW_UP, lambda: False
+    )
+    assert rewritten.query is None
+    sent = len(llm.received[-1].text)
+    assert sent < 4 * rewritten.tokens_used < sent + 3 * QUERY_CHARS
     writer.close()
 
 
