@@ -16,7 +16,7 @@ from sqlalchemy import Connection, text
 import roost
 from roost.clock import SystemClock, SystemIds
 from roost.domain.accounts import Person, Role
-from roost.domain.answers import AnswerSettings, SourcesFound, TextAdded, TextReplaced
+from roost.domain.answers import AnswerEvent, AnswerSettings, Citation, SourcesFound, TextAdded, TextReplaced
 from roost.domain.chat import MessageStatus
 from roost.errors import Conflict, InvalidInput, LimitReached, NotFound, Unavailable
 from roost.services.chat import Asked, Chat
@@ -45,8 +45,11 @@ ROOT = Path(roost.__file__).parents[3]
 
 
 class OneBot:
+    def __init__(self) -> None:
+        self.deleted = False
+
     def answer_settings(self, bot_id: str, person_id: str) -> AnswerSettings:
-        if bot_id != "bot-1" or person_id != "anna":
+        if bot_id != "bot-1" or person_id != "anna" or self.deleted:
             raise NotFound("There is no such bot.")
         return AnswerSettings(bot_id=bot_id, model="own")
 
@@ -149,6 +152,20 @@ def test_a_follow_up_carries_what_was_said(chat: Chat, answerer: ScriptedAnswere
     assert (last.person, last.settings.model) == ("web:anna", "own")
 
 
+def test_a_question_to_a_bot_that_was_deleted_meanwhile_is_answered_without_it(
+    database: Database, answerer: ScriptedAnswerer
+) -> None:
+    bots = OneBot()
+    runs = Runs(database, answerer, bots, CLOCK)
+    chat = Chat(database, runs, bots, CLOCK, IDS)
+    thread = chat.create_thread(ANNA, bot_id="bot-1").thread
+    bots.deleted = True
+    posted = chat.post_message(ANNA, thread.id, IDS.new(), "How?")
+    assert isinstance(heard(chat.subscribe(ANNA, posted.run_id, None))[-1], DoneEvent)
+    assert answerer.questions[-1].settings == AnswerSettings()
+    assert runs.stop()
+
+
 def test_text_is_gathered_and_the_first_comes_at_once(chat: Chat, answerer: ScriptedAnswerer) -> None:
     answerer.pieces = tuple(TextAdded(f"{number} ") for number in range(200))
     answerer.hold_before = 1
@@ -202,14 +219,20 @@ def test_a_finished_run_is_told_from_storage_by_another_process(
     assert len(answerer.questions) == 1
 
 
-def test_replaced_text_comes_with_its_sources_again(chat: Chat, answerer: ScriptedAnswerer) -> None:
-    other = (SOURCES[1],)
-    answerer.pieces = (
-        TextAdded("Wro"),
-        TextReplaced("From the docs"),
-        SourcesFound(other),
-        TextReplaced("Right"),
-    )
+@pytest.mark.parametrize(
+    ("replacing", "citations"),
+    [
+        ((TextReplaced("Right"),), SOURCES),
+        ((TextReplaced("From the docs"), SourcesFound(SOURCES[1:]), TextReplaced("Right")), SOURCES[1:]),
+    ],
+)
+def test_replaced_text_comes_with_its_sources_again(
+    chat: Chat,
+    answerer: ScriptedAnswerer,
+    replacing: tuple[AnswerEvent, ...],
+    citations: tuple[Citation, ...],
+) -> None:
+    answerer.pieces = (TextAdded("Wro"), *replacing)
     answerer.hold_before = 1
     thread = chat.create_thread(ANNA).thread
     posted = chat.post_message(ANNA, thread.id, IDS.new(), "?")
@@ -218,7 +241,7 @@ def test_replaced_text_comes_with_its_sources_again(chat: Chat, answerer: Script
     answerer.released.set()
     events = [event for event in [*before, *heard(subscription)] if event is not None]
     assert seen_text(events) == "Right"
-    assert [event for event in events if isinstance(event, SourcesEvent)][-1].citations == other
+    assert [event for event in events if isinstance(event, SourcesEvent)][-1].citations == citations
 
 
 def test_a_stop_keeps_the_text_so_far(chat: Chat, answerer: ScriptedAnswerer) -> None:
