@@ -44,7 +44,7 @@ def _joined(parts: Iterable[bytes], limit_bytes: int) -> tuple[bytes, bool]:
 def _inflated(parts: Iterable[bytes], limit_bytes: int) -> tuple[bytes, bool]:
     body = bytearray()
     packed_bytes = 0
-    unpacker = None
+    unpacker, ended = None, False
     for part in parts:
         packed_bytes += len(part)
         if packed_bytes > limit_bytes:
@@ -52,15 +52,16 @@ def _inflated(parts: Iterable[bytes], limit_bytes: int) -> tuple[bytes, bool]:
         pending = part
         while pending:
             if unpacker is None:
+                if ended and not pending.startswith(b"\x1f\x8b"):
+                    # What follows the packed body is no part of it, unless it is another one.
+                    return bytes(body), False
                 unpacker = _unpacker(pending)
             body += unpacker.decompress(pending, limit_bytes + 1 - len(body))
             if len(body) > limit_bytes:
                 return bytes(body[:limit_bytes]), True
             pending = unpacker.unused_data if unpacker.eof else b""
             if unpacker.eof:
-                unpacker = None
-                if not pending.startswith(b"\x1f\x8b"):
-                    return bytes(body), False
+                unpacker, ended = None, True
     return bytes(body), False
 
 
