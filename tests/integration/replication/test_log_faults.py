@@ -5,8 +5,9 @@ from __future__ import annotations
 import sqlite3
 import subprocess
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO
@@ -17,11 +18,13 @@ from sqlalchemy import Connection
 from roost.clock import SystemClock
 from roost.errors import ObjectDamaged, Unavailable
 from roost.replication.directory_store import DirectoryStore
+from roost.replication.epochs import Epochs, begin_epoch
 from roost.replication.gcs import GcsStore
 from roost.replication.layout import segment as segment_name
+from roost.replication.log_reader import Log
 from roost.replication.log_restore import LogRestore
 from roost.replication.object_store import ListPage, ObjectStat, ObjectStore
-from roost.replication.segment import Position
+from roost.replication.segment import Position, Segment, pack
 from roost.replication.snapshot_objects import listed_snapshots
 from roost.replication.verification import verify
 from tests.fakes.fake_gcs import FakeGcs, Fault
@@ -131,6 +134,49 @@ def damage(gcs: FakeGcs, name: str, content: bytes) -> None:
     with gcs.lock:
         metadata = gcs.buckets["roost"][name].metadata
     gcs.place(name, content, metadata)
+
+
+@pytest.mark.parametrize(
+    ("forged", "says"),
+    [
+        (lambda last: replace(last, prev_sha256="0" * 64), "does not follow"),
+        (lambda last: replace(last, changes={}), "does not fit together"),
+    ],
+    ids=["another chain", "other pages"],
+)
+def test_a_segment_that_is_whole_and_not_of_this_log_stops_a_restore(
+    house: LogHouse, gcs: FakeGcs, forged: Callable[[Segment], Segment], says: str, tmp_path: Path
+) -> None:
+    house.note("first")
+    house.flush()
+    house.note("last")
+    house.flush()
+    last, _ = Log(house.store).segment(Position(house.epoch, house.running.standing().seq))
+    packed = pack(forged(last))
+    gcs.place(packed.name, packed.content, dict(packed.metadata))
+    with pytest.raises(ObjectDamaged, match=says):
+        house.restored(tmp_path / "restored")
+    assert list((tmp_path / "restored").iterdir()) == []
+
+
+def test_an_epoch_that_began_with_something_else_stops_a_restore(house: LogHouse, tmp_path: Path) -> None:
+    house.note("first")
+    house.flush()
+    house.end()
+    newest = Epochs(house.store).newest
+    assert newest is not None
+    head = Log(house.store).head(newest)
+    other = replace(
+        newest,
+        epoch=2,
+        prev_epoch=1,
+        prev_last_seq=head.seq,
+        base={name: replace(state, checksum=state.checksum ^ 1) for name, state in head.states.items()},
+        base_snapshots=dict.fromkeys(NAMES),
+    )
+    assert begin_epoch(house.store, other)
+    with pytest.raises(ObjectDamaged, match="does not fit together"):
+        house.restored(tmp_path / "restored")
 
 
 @pytest.mark.parametrize("how", ["truncated", "corrupt", "missing", "foreign"])

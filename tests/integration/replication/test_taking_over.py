@@ -6,7 +6,8 @@ import sqlite3
 import subprocess
 import sys
 import threading
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -16,10 +17,10 @@ from roost.clock import SystemClock, SystemIds
 from roost.errors import ObjectDamaged, Unavailable
 from roost.replication.candidacy import Candidacy, Terms
 from roost.replication.directory_store import DirectoryStore
-from roost.replication.epochs import Epochs
+from roost.replication.epochs import Epochs, close_number
 from roost.replication.folder_id import folder_id
 from roost.replication.layout import DATABASES, epoch_document
-from roost.replication.lease import Holder
+from roost.replication.lease import HeldLease, Holder, LeaseLost
 from roost.replication.log_reader import Log, end_segment
 from roost.replication.log_restore import LogRestore
 from roost.replication.object_store import ObjectStore
@@ -180,6 +181,80 @@ def test_a_file_that_another_program_holds_is_not_taken_without_its_log(
     assert notes(path) == ["behind the reader"]
 
 
+@contextmanager
+def shipping(store: ObjectStore, data_dir: Path, begun: Begun) -> Iterator[Callable[[str], None]]:
+    """What writes a note and waits until it is in the bucket."""
+    databases = {name: Database(data_dir / f"{name}.db", name) for name in DATABASES}
+    shipper = Shipper(store, databases, CLOCK, 0.05, lambda _: None)
+    for name, database in databases.items():
+        database.guard(
+            shipper.admit, partial(shipper.before_checkpoint, name), partial(shipper.after_checkpoint, name)
+        )
+        database.open()
+    shipper.begin(begun.document, begun.hashes)
+
+    def write(words: str) -> None:
+        databases["conversations"].write(
+            lambda db: db.exec_driver_sql("INSERT INTO notes VALUES (?)", (words,))
+        )
+        assert shipper.flush(20)
+
+    yield write
+    shipper.abandon()
+    for database in databases.values():
+        database.close()
+
+
+def test_what_a_kill_left_unshipped_goes_on_from_its_own_disk(store: DirectoryStore, tmp_path: Path) -> None:
+    data_dir = tmp_path / "data"
+    take_over(store, data_dir)
+    note(data_dir, "old")
+    with shipping(store, data_dir, take_over(store, data_dir)) as write:
+        write("shipped")
+    note(data_dir, "not shipped")
+    take_over(store, data_dir)
+    assert notes(data_dir / "conversations.db") == ["old", "shipped", "not shipped"]
+    assert in_the_log(store, tmp_path / "restored") == ["old", "shipped", "not shipped"]
+    assert conflicts(data_dir) == ()
+
+
+def candidate(store: ObjectStore, data_dir: Path) -> tuple[TakingOver, HeldLease]:
+    """One that has the lease, and was stopped before it did anything with it."""
+    data_dir.mkdir()
+    me = Holder("instance", folder_id(data_dir, f"folder {data_dir.name}"), "revision", CLOCK.now())
+    stopping = threading.Event()
+    taking = TakingOver(store, data_dir, me, CLOCK, stopping)
+    terms = Terms(me, 1.5, dict.fromkeys(DATABASES, 1), may_ask=False)
+    lease = Candidacy(store, terms, CLOCK, SystemIds(CLOCK), stopping, taking.check, lambda *_: None).wait()
+    return taking, lease
+
+
+def test_whoever_slept_between_its_lease_and_its_epoch_neither_begins_nor_ends_one(
+    store: DirectoryStore, tmp_path: Path
+) -> None:
+    """Fault 11: its number was closed by the next one, whose log it must not end."""
+    take_over(store, tmp_path / "first")
+    taking, lease = candidate(store, tmp_path / "sleeper")
+    begun = take_over(store, tmp_path / "next")
+    assert begun.document.epoch == lease.epoch + 1
+    with pytest.raises(LeaseLost):
+        taking.run(lease)
+    epochs = Epochs(store)
+    assert lease.epoch in epochs
+    assert epochs.find(lease.epoch) is None
+    assert Log(store).head(begun.document).ended is None
+
+
+def test_whoever_slept_while_its_number_was_closed_does_not_begin(
+    store: DirectoryStore, tmp_path: Path
+) -> None:
+    take_over(store, tmp_path / "first")
+    taking, lease = candidate(store, tmp_path / "sleeper")
+    assert close_number(store, lease.epoch)
+    with pytest.raises(LeaseLost):
+        taking.run(lease)
+
+
 def test_a_disk_that_was_set_back_does_not_take_back_what_was_shipped(
     store: DirectoryStore, tmp_path: Path
 ) -> None:
@@ -189,20 +264,9 @@ def test_a_disk_that_was_set_back_does_not_take_back_what_was_shipped(
     note(data_dir, "old")
     begun = take_over(store, data_dir)
     image = {path: path.read_bytes() for path in data_dir.iterdir()}
-    databases = {name: Database(data_dir / f"{name}.db", name) for name in DATABASES}
-    shipper = Shipper(store, databases, CLOCK, 0.05, lambda _: None)
-    for name, database in databases.items():
-        database.guard(
-            shipper.admit, partial(shipper.before_checkpoint, name), partial(shipper.after_checkpoint, name)
-        )
-        database.open()
-    shipper.begin(begun.document, begun.hashes)
-    image[data_dir / "log.reached"] = (data_dir / "log.reached").read_bytes()
-    databases["conversations"].write(lambda db: db.exec_driver_sql("INSERT INTO notes VALUES ('shipped')"))
-    assert shipper.flush(20)
-    shipper.abandon()
-    for database in databases.values():
-        database.close()
+    with shipping(store, data_dir, begun) as write:
+        image[data_dir / "log.reached"] = (data_dir / "log.reached").read_bytes()
+        write("shipped")
     for path, content in image.items():
         path.write_bytes(content)
     take_over(store, data_dir)
