@@ -17,7 +17,9 @@ from roost.clock import parse_timestamp, timestamp
 from roost.domain.replication import PageState
 from roost.errors import ObjectDamaged, ObjectMissing, PreconditionFailed
 from roost.replication.layout import EPOCHS, SHA256, epoch_document
-from roost.replication.object_store import ABSENT, ObjectStore
+from roost.replication.object_store import ABSENT, ObjectStat, ObjectStore
+
+ATTEMPTS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +67,7 @@ class EpochDocument:
     @property
     def sha256(self) -> str:
         """Of the object: what the epoch's first segment names as its predecessor."""
-        return hashlib.sha256(self.to_bytes()).hexdigest()
+        return _sha256(self.to_bytes())
 
 
 def parse_epoch(content: bytes) -> EpochDocument | None:
@@ -99,16 +101,16 @@ class Epochs:
         """Raises what the store raises."""
         self._store = store
         self._known: dict[int, EpochDocument | None] = {}
-        self._numbers = frozenset(_numbers(store))
+        self._listed = dict(_listed(store))
 
     def __contains__(self, epoch: int) -> bool:
         """Whether it began, or was closed."""
-        return epoch in self._numbers
+        return epoch in self._listed
 
     @property
     def newest(self) -> EpochDocument | None:
         """The last that began; None when none ever did. Raises ObjectDamaged."""
-        for number in sorted(self._numbers, reverse=True):
+        for number in sorted(self._listed, reverse=True):
             document = self.find(number)
             if document is not None:
                 return document
@@ -116,10 +118,10 @@ class Epochs:
 
     def find(self, epoch: int) -> EpochDocument | None:
         """None for one that never began, and one that is not kept any more. Raises ObjectDamaged."""
-        if epoch not in self._numbers:
+        if epoch not in self._listed:
             return None
         if epoch not in self._known:
-            self._known[epoch] = self._fetch(epoch)
+            self._known[epoch] = self._fetch(epoch, self._listed[epoch])
         return self._known[epoch]
 
     def backwards(self) -> Iterator[EpochDocument]:
@@ -144,25 +146,23 @@ class Epochs:
         earlier = oldest[0].prev_epoch if oldest else None
         if earlier is None:
             return None
-        return earlier if any(self.find(number) for number in self._numbers if number < earlier) else None
+        return earlier if any(self.find(number) for number in self._listed if number < earlier) else None
 
-    def _fetch(self, epoch: int) -> EpochDocument | None:
+    def _fetch(self, epoch: int, listed: ObjectStat) -> EpochDocument | None:
         try:
-            return parse_epoch(self._store.get(epoch_document(epoch)))
+            return _parsed(self._store, listed.name, _read(self._store, listed.name, listed))
         except ObjectMissing:
             return None
-        except ValueError as error:
-            raise _damaged(self._store, epoch_document(epoch)) from error
 
 
-def _numbers(store: ObjectStore) -> Iterator[int]:
+def _listed(store: ObjectStore) -> Iterator[tuple[int, ObjectStat]]:
     token: str | None = None
     while True:
         page = store.list(EPOCHS, page_token=token)
         for item in page.items:
             number = item.name.removeprefix(EPOCHS).removesuffix(".json")
-            if number.isdigit():
-                yield int(number)
+            if number.isdecimal() and item.name == epoch_document(int(number)):
+                yield int(number), item
         token = page.next_page_token
         if token is None:
             return
@@ -176,33 +176,54 @@ def begin_epoch(store: ObjectStore, document: EpochDocument) -> bool:
 
 def close_number(store: ObjectStore, epoch: int) -> bool:
     """Makes an epoch that has not begun impossible; False when it has begun after all."""
-    content = _create(store, epoch_document(epoch), _json({"epoch": epoch, "void": True}))
-    try:
-        return parse_epoch(content) is None
-    except ValueError as error:
-        raise _damaged(store, epoch_document(epoch)) from error
+    name = epoch_document(epoch)
+    return _parsed(store, name, _create(store, name, _tombstone(epoch))) is None
+
+
+def _tombstone(epoch: int) -> bytes:
+    return _json({"epoch": epoch, "void": True})
 
 
 def _create(store: ObjectStore, name: str, content: bytes) -> bytes:
     """What the object holds now: this, or what was there before."""
     try:
-        store.put(
-            name,
-            content,
-            if_generation_match=ABSENT,
-            metadata={SHA256: hashlib.sha256(content).hexdigest()},
-        )
+        store.put(name, content, if_generation_match=ABSENT, metadata={SHA256: _sha256(content)})
     except PreconditionFailed:
         # Perhaps our own attempt, whose answer was lost: its content tells.
-        return store.get(name)
+        return _read(store, name, None)
     return content
 
 
-def _damaged(store: ObjectStore, name: str) -> ObjectDamaged:
+def _read(store: ObjectStore, name: str, stat: ObjectStat | None) -> bytes:
+    """Raises ObjectDamaged for what is not what was put there."""
+    for _ in range(ATTEMPTS):
+        stat = stat or store.stat(name)
+        content = store.get(name)
+        sha256 = _sha256(content)
+        # One that a person put back by hand has no metadata.
+        if stat.metadata.get(SHA256, sha256) == sha256:
+            return content
+        # Perhaps somebody has just put a good copy in its place.
+        stat = None
+    raise _damaged(store, name, "its checksum differs")
+
+
+def _parsed(store: ObjectStore, name: str, content: bytes) -> EpochDocument | None:
+    try:
+        return parse_epoch(content)
+    except ValueError as error:
+        raise _damaged(store, name, "it is not the document of an epoch") from error
+
+
+def _damaged(store: ObjectStore, name: str, why: str) -> ObjectDamaged:
     return ObjectDamaged(
-        f"{name} in {store.place} is damaged: it is not the document of an epoch. Put a good copy in its "
-        "place, from an older generation of the bucket if it keeps any."
+        f"{name} in {store.place} is damaged: {why}. Put a good copy in its place, from an older generation "
+        "of the bucket if it keeps any."
     )
+
+
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
 
 
 def _json(value: dict[str, Any]) -> bytes:

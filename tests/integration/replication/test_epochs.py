@@ -1,0 +1,82 @@
+"""The documents that begin epochs: damaged ones, and the tombstones that crash loops leave."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from roost.clock import SystemClock, SystemIds
+from roost.errors import ObjectDamaged
+from roost.replication.candidacy import Candidacy, Terms
+from roost.replication.epochs import Epochs, close_number
+from roost.replication.gcs import GcsStore
+from roost.replication.layout import epoch_document
+from roost.replication.lease import Holder
+from roost.replication.taking_over import TakingOver
+from tests.fakes.fake_gcs import FakeGcs
+from tests.fakes.log_house import LogHouse
+
+
+@pytest.fixture
+def gcs() -> Iterator[FakeGcs]:
+    with FakeGcs("roost") as gcs:
+        yield gcs
+
+
+@pytest.fixture
+def store(gcs: FakeGcs) -> Iterator[GcsStore]:
+    with closing(GcsStore("roost", None, gcs.url)) as opened:
+        yield opened
+
+
+def exchange(gcs: FakeGcs, name: str, content: bytes) -> bytes:
+    """Other content under the same metadata, as bits that fall over leave it; what was there."""
+    with gcs.lock:
+        stored = gcs.buckets["roost"][name]
+    gcs.place(name, content, stored.metadata)
+    return stored.content
+
+
+def candidate(store: GcsStore, data_dir: Path) -> Candidacy:
+    clock, stopping = SystemClock(), threading.Event()
+    me = Holder("instance", "folder", "revision", clock.now())
+    check = TakingOver(store, data_dir, me, clock, stopping).check
+    return Candidacy(store, Terms(me, 1.5, {}, False), clock, SystemIds(clock), stopping, check, print)
+
+
+@pytest.mark.parametrize(
+    ("what", "damaged"),
+    [
+        (b'"owner":"folder"', b'"owner":"foldes"'),
+        (b'"prev_last_seq":0', b'"prev_last_seq":1'),
+        (b'"revision":"revision"', b'"revisinn":"revision"'),
+    ],
+)
+def test_a_flipped_byte_in_an_epochs_document_names_it_and_stops_everything(
+    gcs: FakeGcs, store: GcsStore, what: bytes, damaged: bytes, tmp_path: Path
+) -> None:
+    """Most still read as a document, and would tell another story."""
+    house = LogHouse(tmp_path / "data", store)
+    house.begin()
+    house.note("kept")
+    house.end()
+    name = epoch_document(1)
+    good = gcs.content(name)
+    assert what in good
+    exchange(gcs, name, good.replace(what, damaged))
+    before = gcs.names()
+    sentence = f"{name} in gs://roost is damaged: its checksum differs. Put a good copy in its place"
+    with pytest.raises(ObjectDamaged, match=sentence):
+        house.restored(tmp_path / "restored")
+    with pytest.raises(ObjectDamaged, match=sentence):
+        candidate(store, tmp_path / "data").take_now()
+    assert gcs.names() == before
+    with pytest.raises(ObjectDamaged, match=sentence):
+        close_number(store, 1)
+    exchange(gcs, name, good)
+    house.restored(tmp_path / "restored")
+    assert Epochs(store).newest is not None
