@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Iterator
 from contextlib import closing
@@ -14,11 +15,14 @@ from roost.errors import ObjectDamaged
 from roost.replication.candidacy import Candidacy, Terms
 from roost.replication.epochs import Epochs, close_number
 from roost.replication.gcs import GcsStore
-from roost.replication.layout import epoch_document
+from roost.replication.layout import LEASE, epoch_document
 from roost.replication.lease import Holder
 from roost.replication.taking_over import TakingOver
 from tests.fakes.fake_gcs import FakeGcs
 from tests.fakes.log_house import LogHouse
+from tests.integration.replication.test_taking_over import take_over
+
+TOMBSTONES = 200
 
 
 @pytest.fixture
@@ -80,3 +84,22 @@ def test_a_flipped_byte_in_an_epochs_document_names_it_and_stops_everything(
     exchange(gcs, name, good)
     house.restored(tmp_path / "restored")
     assert Epochs(store).newest is not None
+
+
+def test_a_takeover_asks_no_more_for_all_that_crash_loops_have_left(
+    gcs: FakeGcs, store: GcsStore, tmp_path: Path
+) -> None:
+    take_over(store, tmp_path / "data")
+    before = len(gcs.requests)
+    take_over(store, tmp_path / "data")
+    asked = len(gcs.requests) - before
+    # As many have taken the lease, and ended before their epoch began.
+    for epoch in range(3, 3 + TOMBSTONES):
+        assert close_number(store, epoch)
+    lease = json.loads(store.get(LEASE)) | {"epoch": 2 + TOMBSTONES}
+    store.put(LEASE, json.dumps(lease).encode())
+    before = len(gcs.requests)
+    begun = take_over(store, tmp_path / "data")
+    assert begun.document.epoch == 3 + TOMBSTONES
+    assert begun.document.prev_epoch == 2
+    assert len(gcs.requests) - before == asked

@@ -149,6 +149,9 @@ class Epochs:
         return earlier if any(self.find(number) for number in self._listed if number < earlier) else None
 
     def _fetch(self, epoch: int, listed: ObjectStat) -> EpochDocument | None:
+        if listed.metadata.get(SHA256) == _sha256(_tombstone(epoch)):
+            # Crash loops leave many, of which none need be read.
+            return None
         try:
             return _parsed(self._store, listed.name, _read(self._store, listed.name, listed))
         except ObjectMissing:
