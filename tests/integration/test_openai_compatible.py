@@ -17,12 +17,13 @@ from roost.llm.patience import Limits
 from roost.llm.patient_transport import CONNECTIONS, KEPT_ALIVE
 from roost.services.ports import Endpoint, PromptMessage, WritingEnded, WrittenText
 from tests.fakes.fake_llm import FakeLlm
+from tests.fakes.installation import SteppedClock
 
 pytestmark = pytest.mark.integration
 
 SOURCE_ROOT = Path(roost.__file__).parents[1]
 KEY = "sk-" + "made-up-key-of-a-test-0123456789"
-QUICK = Limits(connect_s=1, first_s=0.4, next_s=0.4, total_s=2, size_bytes=1_000_000, answer_chars=2_000)
+QUICK = Limits(connect_s=5, first_s=1.5, next_s=1.5, total_s=6, size_bytes=1_000_000, answer_chars=2_000)
 MESSAGES = (PromptMessage("system", "Be brief."), PromptMessage("user", "How?"))
 
 
@@ -161,11 +162,21 @@ def test_nobody_listening_is_told_at_once(writer: OpenAICompatible) -> None:
         written(writer, llm)
 
 
-def test_a_retry_after_is_kept(writer: OpenAICompatible, llm: FakeLlm) -> None:
+def test_an_endpoint_over_its_limit_is_left_alone_as_long_as_it_asks_for(llm: FakeLlm) -> None:
+    clock = SteppedClock()
+    writer = OpenAICompatible(clock, QUICK)
     llm.fault = "429"
-    with pytest.raises(RemoteUnreachable) as caught:
-        written(writer, llm)
-    assert caught.value.retry_after_s == 7
+    for _ in range(3):
+        with pytest.raises(RemoteUnreachable) as caught:
+            written(writer, llm)
+        assert (caught.value.code, caught.value.retry_after_s) == ("over_limit", 7)
+    assert len(llm.received) == 1
+    llm.fault = None
+    other = Endpoint(llm.base_url, KEY, "other-model")
+    assert isinstance(list(writer.write(other, MESSAGES, lambda: False))[-1], WritingEnded)
+    clock.step(7)
+    assert written(writer, llm)[0] == "Press start [1]."
+    writer.close()
 
 
 def test_a_stop_is_heard_while_the_endpoint_holds_its_answer(llm: FakeLlm) -> None:

@@ -10,7 +10,7 @@ import json
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from roost.clock import Clock
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 CLIENTS_KEPT = 16
 # How long a finished answer waits for its count of tokens and the end of the response.
 END_S = 1.0
+OVER_LIMIT = "over_limit"
+# An endpoint that asks for more may be well again sooner; trying once a minute does no harm.
+REST_AT_MOST_S = 60.0
 
 _WAITED = {
     Over.SLOW: "The model endpoint did not begin to answer in time.",
@@ -57,7 +60,15 @@ class OpenAICompatible:
         # Before the clock runs: the first use imports the library.
         kept = self._borrow(endpoint)
         try:
+            rest_s = kept.rests_until_s.get(endpoint.model, 0.0) - self._clock.monotonic_s()
+            if rest_s > 0:
+                raise _over_limit(rest_s)
             yield from self._write(kept.client, endpoint.model, messages, stopped)
+        except RemoteUnreachable as error:
+            if error.retry_after_s is not None and error.code == OVER_LIMIT:
+                ends_s = self._clock.monotonic_s() + min(error.retry_after_s, REST_AT_MOST_S)
+                kept.rests_until_s[endpoint.model] = ends_s
+            raise
         finally:
             self._give_back(kept)
 
@@ -165,6 +176,8 @@ class _KeptClient:
     client: OpenAI
     users: int = 0
     dropped: bool = False
+    rests_until_s: dict[str, float] = field(default_factory=dict)
+    """By model: until when the endpoint wishes not to be asked."""
 
 
 def _new_client(endpoint: Endpoint, limits: Limits, guard: AddressGuard | None) -> OpenAI:
@@ -280,6 +293,12 @@ def _forbidden() -> RemoteRejected:
     )
 
 
+def _over_limit(wait_s: float | None) -> RemoteUnreachable:
+    return RemoteUnreachable(
+        "The model endpoint is over its limit (429).", code=OVER_LIMIT, retry_after_s=wait_s
+    )
+
+
 def _refused(status: int, retry_after: str | None) -> RemoteError:
     if status == 401:
         return RemoteRejected("The model endpoint refused its key (401).", code="key_refused")
@@ -293,9 +312,7 @@ def _refused(status: int, retry_after: str | None) -> RemoteError:
         wait_s = (
             float(retry_after) if retry_after and retry_after.isascii() and retry_after.isdigit() else None
         )
-        return RemoteUnreachable(
-            "The model endpoint is over its limit (429).", code="over_limit", retry_after_s=wait_s
-        )
+        return _over_limit(wait_s)
     if status >= 500 or status == 408:
         return RemoteUnreachable(f"The model endpoint failed ({status}).", code="endpoint_failed")
     return RemoteRejected(f"The model endpoint refused the request ({status}).", code="refused")
