@@ -281,11 +281,13 @@ def test_while_the_bucket_is_away_nothing_is_written_and_it_goes_on_by_itself(
         assert client.get("/api/threads").json()["items"], "what is here is shown"
         status = client.get("/api/status").json()["replication"]
         assert status["trouble"]
+        assert "roost_lease_held 0" in client.get("/metrics").text
         on_gcs.telegram.text(TOKEN, 101, "Anybody there?")
         time.sleep(TTL_S)
         gcs.forbidden = False
         one.wait_until_ready(40)
         assert client.post("/api/threads", json={}).status_code == 201
+        assert "roost_lease_held 1" in client.get("/metrics").text
     wait_for(lambda: on_gcs.telegram.polling() == 1, "its bot polls again")
     wait_for(lambda: len(on_gcs.telegram.sends(TOKEN, 101)) == 1, "what was asked meanwhile is answered")
     assert writing.ids <= threads(one)

@@ -180,7 +180,8 @@ class LogStanding:
 class BackupStanding:
     """How the bucket is doing. `trouble` says, for people, why the last attempt failed; `emptied`: because
     what was there is gone, and only a person may go on, by adopting the bucket. `holder` is who may write,
-    as far as it is known here; `log` is None while this process may not.
+    as far as it is known here; `log` is None before this process has begun one. `may_write`: it holds the
+    lease, and has renewed it in time.
     """
 
     bucket: str
@@ -193,3 +194,4 @@ class BackupStanding:
     holder: str | None = None
     log: LogStanding | None = None
     cost_per_month_usd: float | None = None
+    may_write: bool = False

@@ -222,6 +222,7 @@ class Bucket:
             holder=self._other() if lease is None else lease.holder.instance,
             log=None if tenure is None else tenure.log_standing(),
             cost_per_month_usd=cost_per_month_usd(self._store.use()),
+            may_write=tenure is not None and lease is not None and lease.valid(),
         )
 
     def back_up_now(self, *, adopt: bool = False) -> bool:

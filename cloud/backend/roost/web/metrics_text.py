@@ -59,7 +59,7 @@ def _replication(standing: BackupStanding) -> Iterator[Metric]:
     yield _one("roost_backup_failures_total", "counter", "Attempts that failed.", standing.failures_total)
     conflicts = len(standing.conflicts)
     yield _one("roost_backup_conflicts", "gauge", "Files set aside, not yet dismissed.", conflicts)
-    yield _one("roost_lease_held", "gauge", "1 while this process may write.", int(standing.log is not None))
+    yield _one("roost_lease_held", "gauge", "1 while this process may write.", int(standing.may_write))
     if standing.last_backup_at is not None:
         yield _one(
             "roost_last_backup_timestamp_seconds",
