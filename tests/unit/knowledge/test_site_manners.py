@@ -9,8 +9,14 @@ from dataclasses import replace
 
 import pytest
 
+from roost.clock import SystemClock
+from roost.domain.documents import PageStatus, Source, SourceKind
+from roost.knowledge.addresses import AddressPolicy, AllowedHost, SystemResolver
+from roost.knowledge.crawler import WebsiteCrawler
+from roost.knowledge.fetcher import SafeFetcher
+from roost.knowledge.scope import QUERY_VARIANTS_LIMIT
 from tests.fakes import docs_site as fake
-from tests.fakes.crawls import crawl
+from tests.fakes.crawls import NOW, crawl
 from tests.fakes.docs_site import DocsSite
 
 
@@ -168,3 +174,74 @@ def test_a_page_whose_links_were_left_out_is_read_in_full_again(site: DocsSite) 
     assert len(first.read) == 5
     again = crawl(site, page_limit=10, known=first.records())
     assert len(again.read) + len(again.unchanged) == 10
+
+
+def test_a_page_in_the_place_of_robots_forbids_nothing(site: DocsSite) -> None:
+    """Many sites answer every unknown address with their front page."""
+    site.pages["/robots.txt"] = fake.Reply(b"User-agent: *\nDisallow: /\n", content_type="text/html")
+    site.pages["/"] = fake.html("Home", "<p>Welcome.</p>")
+    assert set(crawl(site).read) == {"/"}
+
+
+def test_a_page_that_failed_is_asked_for_in_full(site: DocsSite) -> None:
+    site.pages["/"] = fake.html("Home", "<p>Welcome.</p><a href='/a'>a</a>")
+    site.pages["/a"] = fake.html("A", "<p>All about a.</p>")
+    known = crawl(site).records()
+    failed = {url: replace(record, status=PageStatus.FAILED) for url, record in known.items()}
+    assert set(crawl(site, known=known).unchanged) == {"/", "/a"}
+    assert set(crawl(site, known=failed).read) == {"/", "/a"}
+
+
+def test_a_lost_page_that_robots_have_come_to_forbid_goes_unasked(site: DocsSite) -> None:
+    site.pages["/"] = fake.html("Home", "<p>Welcome.</p><a href='/a'>a</a>")
+    site.pages["/a"] = fake.html("A", "<p>All about a.</p>")
+    known = crawl(site).records()
+    site.pages["/"] = fake.html("Home", "<p>Welcome back.</p>")
+    site.pages["/robots.txt"] = fake.text("User-agent: *\nDisallow: /a\n")
+    asked_before = site.asked("/a")
+    assert crawl(site, known=known).failed["/a"].gone
+    assert site.asked("/a") == asked_before
+
+
+def test_a_source_that_moved_to_another_host_is_read_by_the_rules_there(site: DocsSite) -> None:
+    site.pages["/"] = fake.redirect("http://www.example.com/home")
+    site.pages["/home"] = fake.html("Home", "<p>Welcome.</p>")
+    crawl(site, base="http://example.com")
+    asked = [request.headers["host"] for request in site.requests if request.path == "/robots.txt"]
+    assert asked == ["example.com", "www.example.com"]
+
+
+def test_the_pause_that_robots_ask_for_is_made(site: DocsSite) -> None:
+    site.pages["/robots.txt"] = fake.text("User-agent: *\nCrawl-delay: 3\n")
+    site.pages["/"] = fake.html("Home", "<p>Welcome.</p><a href='/a'>a</a>")
+    site.pages["/a"] = fake.html("A", "<p>All about a.</p>")
+    slept: list[float] = []
+    policy = AddressPolicy(SystemResolver(), [AllowedHost.parse(site.allowed)])
+    crawler = WebsiteCrawler(SafeFetcher(policy, SystemClock(), slept.append), SystemClock())
+    source = Source("s", SourceKind.WEBSITE, site.url + "/", 600, False, "owner", NOW)
+    assert len(list(crawler.crawl(source, {}, lambda _: None, lambda: False))) == 2
+    assert sum(slept) > 3
+
+
+def test_of_the_variants_that_a_calendar_makes_of_a_page_only_some_are_read(site: DocsSite) -> None:
+    class Calendar(dict[str, fake.Reply]):
+        def get(self, path: str, default: fake.Reply | None = None) -> fake.Reply | None:  # type: ignore[override]
+            if not path.startswith("/days"):
+                return super().get(path, default)
+            day = int(path.partition("=")[2] or 0)
+            return fake.html(f"Day {day}", f"<p>Number {day}.</p><a href='/days?day={day + 1}'>next</a>")
+
+    site.pages = Calendar({"/": fake.html("Home", "<p>Welcome.</p><a href='/days'>days</a>")})
+    found = crawl(site, page_limit=300)
+    assert len(found.read) == 2 + QUERY_VARIANTS_LIMIT
+    assert found.notes == []
+
+
+def test_sitemaps_beyond_a_number_are_left_out_and_told_of(site: DocsSite) -> None:
+    site.pages["/"] = fake.html("Home", "<p>Welcome.</p>")
+    site.pages["/sitemap.xml"] = fake.sitemap_index(*(f"{site.url}/sitemap-{n}.xml" for n in range(80)))
+    for number in range(80):
+        site.pages[f"/sitemap-{number}.xml"] = fake.sitemap()
+    found = crawl(site)
+    assert "more than 50 sitemaps" in found.notes[0]
+    assert sum("sitemap" in request.path for request in site.requests) == 50
