@@ -266,6 +266,34 @@ def test_a_written_answer_grows_in_one_message(
     assert len(times) <= times[-1] - times[0] + 2
 
 
+def edits_tried(telegram: FakeTelegram) -> list[float]:
+    """When they came, refused ones too."""
+    calls = telegram.state(TOKEN)["calls"]
+    return [call["at"] for call in calls if call["method"].lower() == "editmessagetext"]
+
+
+def test_while_no_word_comes_nothing_is_edited(
+    house: BotHouse, telegram: FakeTelegram, answerer: FixedAnswerer
+) -> None:
+    answerer.deltas, answerer.pause_s = ("The first words.", ""), 2.0
+    telegram.text(TOKEN, CHAT, "write!")
+    wait_until(lambda: house.inbox_statuses() == {"done": 1})
+    assert telegram.state(TOKEN)["sends"][0]["text"] == "The first words. …"
+    assert len(edits_tried(telegram)) == 1
+
+
+def test_telegrams_wish_to_wait_is_honoured_while_an_answer_grows(
+    house: BotHouse, telegram: FakeTelegram, answerer: FixedAnswerer
+) -> None:
+    answerer.deltas, answerer.pause_s = ("The first words. ", "", "The rest.", ""), 0.9
+    telegram.fault("429", method="editMessageText", retry_after=3)
+    telegram.text(TOKEN, CHAT, "write!")
+    wait_until(lambda: house.inbox_statuses() == {"done": 1})
+    refused, whole = edits_tried(telegram)
+    assert whole - refused >= 3
+    assert telegram.state(TOKEN)["edits"][-1]["text"] == "Answer to: write!"
+
+
 def test_the_bots_log_tells_what_happened_without_the_token(house: BotHouse, telegram: FakeTelegram) -> None:
     telegram.text(TOKEN, CHAT, "log?")
     wait_for_sends(telegram, 1)
