@@ -25,7 +25,7 @@ from roost.replication.log_reader import Log
 from roost.replication.log_restore import LogRestore
 from roost.replication.object_store import ListPage, ObjectStat, ObjectStore
 from roost.replication.segment import Position, Segment, pack
-from roost.replication.snapshot_objects import listed_snapshots
+from roost.replication.snapshot_objects import listed_snapshots, pack_snapshot, put_snapshot
 from roost.replication.verification import verify
 from tests.fakes.fake_gcs import FakeGcs, Fault
 from tests.fakes.log_house import NAMES, LogHouse, contents, wait_until
@@ -157,6 +157,18 @@ def test_a_segment_that_is_whole_and_not_of_this_log_stops_a_restore(
     with pytest.raises(ObjectDamaged, match=says):
         house.restored(tmp_path / "restored")
     assert list((tmp_path / "restored").iterdir()) == []
+
+
+def test_a_snapshot_that_the_log_does_not_confirm_is_passed_over(house: LogHouse, tmp_path: Path) -> None:
+    house.note("ours")
+    house.flush()
+    other = house.restored(tmp_path / "other").files["bot_configs"]
+    packed = pack_snapshot(other, tmp_path / "packed", lambda: None)
+    position = Position(house.epoch, house.running.standing().seq)
+    name = put_snapshot(house.store, "conversations", position, packed, house.clock.now(), 1, rebased=False)
+    restored = house.require_equal(tmp_path / "restored")
+    (sentence,) = restored.passed_over
+    assert name in sentence
 
 
 def test_an_epoch_that_began_with_something_else_stops_a_restore(house: LogHouse, tmp_path: Path) -> None:
