@@ -15,11 +15,12 @@ from roost.errors import ObjectDamaged
 from roost.replication.candidacy import Candidacy, Terms
 from roost.replication.epochs import Epochs, close_number
 from roost.replication.gcs import GcsStore
-from roost.replication.layout import LEASE, epoch_document
+from roost.replication.layout import LEASE, epoch_document, segment
 from roost.replication.lease import Holder
 from roost.replication.taking_over import TakingOver
+from roost.storage.adoption import request_adoption
 from tests.fakes.fake_gcs import FakeGcs
-from tests.fakes.log_house import LogHouse
+from tests.fakes.log_house import LogHouse, contents
 from tests.integration.replication.test_taking_over import take_over
 
 TOMBSTONES = 200
@@ -103,3 +104,25 @@ def test_a_takeover_asks_no_more_for_all_that_crash_loops_have_left(
     assert begun.document.epoch == 3 + TOMBSTONES
     assert begun.document.prev_epoch == 2
     assert len(gcs.requests) - before == asked
+
+
+def test_a_person_may_go_on_without_what_was_shipped_while_the_bucket_was_emptied(
+    store: GcsStore, tmp_path: Path
+) -> None:
+    house = LogHouse(tmp_path / "data", store)
+    take_over(store, house.data_dir)
+    house.begin()
+    house.note("kept")
+    house.flush()
+    house.die()
+    late = segment(house.epoch, 1)
+    for item in store.list().items:
+        if item.name != late:
+            store.delete(item.name)
+    with pytest.raises(ObjectDamaged, match="is missing"):
+        candidate(store, house.data_dir).take_now()
+    request_adoption(house.data_dir)
+    begun = take_over(store, house.data_dir)
+    assert begun.document.epoch > house.epoch
+    assert ("kept",) in contents(house.restored(tmp_path / "restored").files["conversations"])["notes"]
+    assert late in [item.name for item in store.list().items]

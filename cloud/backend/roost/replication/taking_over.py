@@ -30,7 +30,7 @@ from roost.replication.sealing import seal
 from roost.replication.segment import Kind
 from roost.replication.set_aside import conflict_path, is_set_aside
 from roost.replication.snapshot_objects import put_base_snapshot
-from roost.storage.adoption import adoption_done
+from roost.storage.adoption import adoption_done, adoption_requested
 from roost.storage.copies import copy_database, has_content, settle, sha256_of
 
 log = logging.getLogger("roost.replication")
@@ -65,7 +65,9 @@ class TakingOver:
         ObjectDamaged when what was shipped last cannot be read.
         """
         forsaken = Log(self._store, epochs).forsaken()
-        if forsaken is not None:
+        # The last that was shipped while somebody emptied the bucket: a person may say to go on without it.
+        adopting = epochs.newest is None and adoption_requested(self._data_dir)
+        if forsaken is not None and not adopting:
             raise forsaken_epoch(self._store, forsaken)
         if epochs.newest is None:
             self._plain.check()
