@@ -87,6 +87,13 @@ def threads(roost: RoostProcess) -> set[str]:
         return {thread["id"] for thread in client.get("/api/threads").json()["items"]}
 
 
+def adoptions(roost: RoostProcess) -> list[tuple[str, str]]:
+    """Who said so of which bucket."""
+    with roost.client() as client:
+        entries = client.get("/api/audit").json()["items"]
+    return [(each["actor"], each["subject"]) for each in entries if each["action"] == "bucket_adopted"]
+
+
 def standing(roost: RoostProcess) -> tuple[int, str]:
     reply = httpx.get(f"{roost.base_url}/readyz", timeout=5)
     return reply.status_code, str(reply.json()["reason"])
@@ -489,6 +496,9 @@ def test_an_emptied_bucket_is_filled_again_once_a_person_says_so(place: Place, t
         assert "within 15 seconds" in adopt(place, data_dir)
         roost.wait_until_ready(40)
         assert threads(roost) == {kept}
+        # Nothing could be written when it was asked for.
+        (adopted,) = adoptions(roost)
+        assert adopted[0] is not None
 
         wait_for(lambda: len(place.copies()) == 2, "the first copies are there")
         empty(place)
@@ -506,6 +516,7 @@ def test_an_emptied_bucket_is_filled_again_once_a_person_says_so(place: Place, t
         assert not (data_dir / "adopt-bucket").exists()
         roost.start()
         assert threads(roost) == {kept}
+        assert adoptions(roost) == [adopted] * 3
         assert roost.terminate() == 0
 
 

@@ -261,6 +261,7 @@ def compose(
 
     def begin_workspace() -> None:
         owner = sign_in.local_owner()
+        audit.write_waiting(owner)
         sources.seed({url: SourceKind(kind) for kind, url in settings.knowledge_sources}, owner.id)
 
     def start_bots() -> None:

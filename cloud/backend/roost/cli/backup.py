@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import argparse
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from roost.cli import backup_history
 from roost.cli.command import Command, add_command, add_noun
+
+if TYPE_CHECKING:
+    from roost.settings import Settings
 
 
 def add(nouns: Any, common: argparse.ArgumentParser) -> None:
@@ -39,12 +42,13 @@ def _adopt_here(command: Command) -> None:
     the data folder. Never elsewhere: it would be followed when the bucket is found empty one day.
     """
     from roost.cli.reaching import stands_by
-    from roost.errors import InvalidInput
+    from roost.errors import InvalidInput, Unavailable
     from roost.settings import Settings
     from roost.storage.adoption import adoption_done, request_adoption
     from roost.storage.data_folder import DataFolder
 
-    data_dir = Settings.from_env(command.environ).data_dir
+    settings = Settings.from_env(command.environ)
+    data_dir = settings.data_dir
     if not data_dir.is_dir():
         raise InvalidInput(f"There is no {data_dir}. Set DATA_DIR to the folder that the server uses.")
     if not DataFolder(data_dir).in_use():
@@ -54,14 +58,37 @@ def _adopt_here(command: Command) -> None:
         finally:
             adoption_done(data_dir)
     elif stands_by(data_dir):
-        request_adoption(data_dir)
-        terminal = command.terminal
-        terminal.show(
-            {"requested": True},
-            lambda: terminal.say(
-                "The server that waits for the bucket uses it as it is, and fills it from this disk, within "
-                "15 seconds."
-            ),
-        )
+        _leave_request(command, settings)
     else:
-        _back_up(command)
+        try:
+            _back_up(command)
+        except Unavailable:
+            # It was beginning anew when it was looked at.
+            if not stands_by(data_dir):
+                raise
+            _leave_request(command, settings)
+
+
+def _leave_request(command: Command, settings: Settings) -> None:
+    from roost.clock import SystemClock, SystemIds
+    from roost.domain.audit import Action, AuditEntry
+    from roost.storage.adoption import request_adoption
+    from roost.storage.waiting_audit import leave_entry
+
+    clock = SystemClock()
+    bucket = f"gs://{settings.gcs_bucket_name}" if settings.gcs_bucket_name else str(settings.bucket_dir)
+    leave_entry(
+        settings.data_dir,
+        AuditEntry(
+            SystemIds(clock).new(), clock.now(), Action.BUCKET_ADOPTED, None, None, None, bucket, None
+        ),
+    )
+    request_adoption(settings.data_dir)
+    terminal = command.terminal
+    terminal.show(
+        {"requested": True},
+        lambda: terminal.say(
+            "The server that waits for the bucket uses it as it is, and fills it from this disk, within 15 "
+            "seconds."
+        ),
+    )

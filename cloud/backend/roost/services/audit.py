@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 
 from roost.clock import Clock, Ids
 from roost.domain.accounts import Person
 from roost.domain.audit import Action, AuditEntry
+from roost.errors import Unavailable
 from roost.log import redact
 from roost.storage import audit
 from roost.storage.database import Database, Transaction
+from roost.storage.waiting_audit import forget_entries, leave_entry, waiting_entries
 
 KEPT = timedelta(days=400)
 ENTRIES_AT_MOST = 50_000
@@ -52,20 +55,7 @@ class Audit:
         detail: str | None = None,
     ) -> None:
         """Adds an entry inside the write it tells of, so that both are stored or neither is."""
-        now = self._clock.now()
-        entry = AuditEntry(
-            id=self._ids.new(),
-            at=now,
-            action=action,
-            actor_id=None if actor is None else actor.id,
-            actor=None if actor is None else _kept(actor.email or actor.name),
-            subject_id=subject_id,
-            subject=_kept(subject),
-            detail=_kept(detail),
-        )
-        by_strangers = action is Action.SIGN_IN_FAILED
-        at_most = self._strangers_at_most if by_strangers else self._at_most
-        audit.add_entry(db, entry, oldest=now - KEPT, at_most=at_most)
+        self._add(db, self._entry(action, actor, subject_id=subject_id, subject=subject, detail=detail))
 
     def record(
         self,
@@ -80,6 +70,35 @@ class Audit:
         self._database.write(
             lambda db: self.note(db, action, actor, subject_id=subject_id, subject=subject, detail=detail)
         )
+
+    def record_at_last(self, action: Action, actor: Person | None, *, subject: str | None = None) -> None:
+        """Adds an entry, or leaves it for `write_waiting` where nothing can be written now."""
+        entry = self._entry(action, actor, subject=subject)
+        try:
+            self._database.write(lambda db: self._add(db, entry))
+        except Unavailable:
+            # Should it be stored after all it has the same id.
+            leave_entry(self._database.path.parent, entry)
+
+    def write_waiting(self, local_owner: Person) -> None:
+        """Stores what was left while nothing could be written. Entries without an actor are by a command on
+        this machine, which acts for the local owner.
+        """
+        data_dir = self._database.path.parent
+        entries = [
+            entry
+            if entry.actor is not None
+            else replace(entry, actor_id=local_owner.id, actor=_kept(local_owner.email or local_owner.name))
+            for entry in waiting_entries(data_dir)
+        ]
+
+        def add(db: Transaction) -> None:
+            for entry in entries:
+                self._add(db, entry)
+
+        if entries:
+            self._database.write(add)
+            forget_entries(data_dir)
 
     def decryption_refused(self, bot_id: str, bot: str) -> None:
         """A bot's stored secret is not its own, or was sealed under another key. Told once an hour."""
@@ -98,6 +117,31 @@ class Audit:
                 subject=bot,
                 detail="A stored secret belongs to another row, or was sealed under another SECRET_KEY.",
             )
+
+    def _entry(
+        self,
+        action: Action,
+        actor: Person | None,
+        *,
+        subject_id: str | None = None,
+        subject: str | None = None,
+        detail: str | None = None,
+    ) -> AuditEntry:
+        return AuditEntry(
+            id=self._ids.new(),
+            at=self._clock.now(),
+            action=action,
+            actor_id=None if actor is None else actor.id,
+            actor=None if actor is None else _kept(actor.email or actor.name),
+            subject_id=subject_id,
+            subject=_kept(subject),
+            detail=_kept(detail),
+        )
+
+    def _add(self, db: Transaction, entry: AuditEntry) -> None:
+        by_strangers = entry.action is Action.SIGN_IN_FAILED
+        at_most = self._strangers_at_most if by_strangers else self._at_most
+        audit.add_entry(db, entry, oldest=self._clock.now() - KEPT, at_most=at_most)
 
     def page(self, before_id: str | None, limit: int) -> Sequence[AuditEntry]:
         """Newest first."""

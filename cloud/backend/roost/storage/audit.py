@@ -13,13 +13,14 @@ from roost.storage.statements import text
 
 
 def add_entry(db: Connection, entry: AuditEntry, *, oldest: datetime, at_most: int) -> None:
-    """Adds an entry; forgets all from before `oldest`, and the oldest ones beyond `at_most` of its kind:
-    failed sign-ins, or anything else.
+    """Adds an entry that is not there yet; forgets all from before `oldest`, and the oldest ones beyond
+    `at_most` of its kind: failed sign-ins, or anything else.
     """
     db.execute(
         text(
             "INSERT INTO audit (id, at, action, actor_id, actor, subject_id, subject, detail)"
             " VALUES (:id, :at, :action, :actor_id, :actor, :subject_id, :subject, :detail)"
+            " ON CONFLICT (id) DO NOTHING"
         ),
         {
             "id": entry.id,

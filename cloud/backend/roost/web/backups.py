@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
-
 from roost.domain.audit import Action
 from roost.errors import NotFound, Unavailable
 from roost.services.backups import Backups
@@ -17,9 +15,8 @@ def back_up(call: Call, body: BackupRequest) -> Replication:
     if not backups.back_up_now(adopt=body.adopt):
         raise Unavailable(backups.standing().trouble or "The backup failed.", code="backup_failed")
     action = Action.BUCKET_ADOPTED if body.adopt else Action.BACKED_UP
-    with suppress(Unavailable):
-        # Adopting is possible exactly while nothing can be written.
-        call.services.audit.record(action, call.person, subject=backups.standing().bucket)
+    # Adopting is possible exactly while nothing can be written.
+    call.services.audit.record_at_last(action, call.person, subject=backups.standing().bucket)
     return shown(backups)
 
 
