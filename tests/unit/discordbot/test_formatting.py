@@ -58,6 +58,16 @@ def test_twenty_sources_with_long_addresses_fit() -> None:
     assert all(f"https://docs.test/{'deep/' * 30}{n}>" in "".join(made) for n in range(1, 21))
 
 
+def test_only_what_is_dense_with_links_is_cut_into_smaller_messages() -> None:
+    prose = "A sentence that says something.\n\n" * 50
+    dense = "A word [1]. " * 100
+    assert len(parts(prose, [CITED])) == 1
+    made = parts(f"{prose}\n\n{dense}", [CITED])
+    assert len(made) <= 6
+    assert made[0].count("sentence") > 40
+    assert "".join(made).count("[[1]](<") == 100
+
+
 @given(st.text(alphabet="ab [1](<>)`~*_#\n🦜\u200d@&", max_size=6_000))
 def test_every_part_of_whatever_text_is_within_the_limit(text: str) -> None:
     for part in parts(text or "x", [CITED]):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from urllib.parse import urlsplit
 
 from roost.discordbot.buttons import Components
@@ -15,7 +15,7 @@ from roost.domain.answers import Answer, Citation
 from roost.domain.message_splitting import split_markdown, utf16_length
 
 MESSAGE_LIMIT = 2000
-PIECE_LIMITS = (1_900, 1_400, 900, 500, 250)
+PIECE_LIMIT, GROWING_LIMIT, SMALLEST_PIECE = 1_900, 1_400, 250
 TITLE_LIMIT = 80
 GROWING = " …"
 
@@ -47,18 +47,25 @@ def parts(markdown: str, citations: Sequence[Citation] = ()) -> list[str]:
     Where addresses are so long and so many that they do not fit, numbers lose theirs first: the list of
     sources has them too.
     """
-    for numbers_link in (True, False):
-        for piece_limit in PIECE_LIMITS:
-            pieces = split_markdown(markdown, piece_limit)
-            made = [to_discord(piece, citations, numbers_link=numbers_link) for piece in pieces]
-            if all(utf16_length(part) <= MESSAGE_LIMIT for part in made):
-                return [part for part in made if part.strip()] or ["…"]
-    return [to_discord(piece) for piece in split_markdown(markdown, PIECE_LIMITS[-1])]
+    return [part for part in _parts(markdown, citations, PIECE_LIMIT) if part.strip()] or ["…"]
+
+
+def _parts(markdown: str, citations: Sequence[Citation], limit: int) -> Iterator[str]:
+    """Pieces of the limit; a piece that its links make too long for a message is cut in two."""
+    for piece in split_markdown(markdown, limit):
+        part = to_discord(piece, citations)
+        if utf16_length(part) <= MESSAGE_LIMIT:
+            yield part
+        elif limit > SMALLEST_PIECE:
+            yield from _parts(piece, citations, max(SMALLEST_PIECE, utf16_length(piece) * 3 // 5))
+        else:
+            part = to_discord(piece, citations, numbers_link=False)
+            yield part if utf16_length(part) <= MESSAGE_LIMIT else to_discord(piece)
 
 
 def growing_part(markdown: str, citations: Sequence[Citation]) -> str:
     """The beginning of an answer that is still being written, as one message."""
-    pieces = split_markdown(markdown, PIECE_LIMITS[1])
+    pieces = split_markdown(markdown, GROWING_LIMIT)
     shown = to_discord(pieces[0], citations) if pieces else ""
     if utf16_length(shown) > MESSAGE_LIMIT - len(GROWING):
         shown = to_discord(pieces[0], ())
