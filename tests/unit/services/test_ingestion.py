@@ -618,3 +618,13 @@ def test_pages_that_are_being_embedded_are_waited_for_too(house: House) -> None:
 
     assert house.ingestion.wait_for_first_pages(later)
     assert not house.ingestion.wait_for_first_pages(later)
+
+
+def test_a_start_that_a_stop_has_overtaken_begins_nothing(house: House) -> None:
+    fill(house.site, 1)
+    house.add()
+    house.ingestion.stop()
+    house.ingestion.start()
+    assert not [each for each in threading.enumerate() if each.name.startswith("crawl-")]
+    house.ingestion.stop()
+    assert house.index.pages == {}

@@ -146,8 +146,9 @@ class Ingestion:
             for crawl in self._running.values():
                 crawl.cancelled.set()
             self._changed.notify_all()
+            begun = tuple(self._threads)
         ends_at_s = self._clock.monotonic_s() + STOP_WITHIN_S
-        for thread in self._threads:
+        for thread in begun:
             thread.join(max(0.0, ends_at_s - self._clock.monotonic_s()))
 
     def crawl_now(self, source_id: str) -> None:
@@ -503,5 +504,8 @@ class Ingestion:
 
     def _begin(self, target: Callable[[], None], name: str) -> None:
         thread = threading.Thread(target=target, name=name, daemon=True)
-        self._threads.append(thread)
-        thread.start()
+        with self._changed:
+            # A stop may come in the middle of a start: the lease was asked for at once.
+            if not self._stopping:
+                thread.start()
+                self._threads.append(thread)
