@@ -159,6 +159,17 @@ def test_a_segment_that_is_whole_and_not_of_this_log_stops_a_restore(
     assert list((tmp_path / "restored").iterdir()) == []
 
 
+def test_an_end_of_which_the_bucket_lacks_something_is_no_end(house: LogHouse, gcs: FakeGcs) -> None:
+    """Whoever comes next must not be told that the log is complete."""
+    house.note("shipped")
+    house.flush()
+    gcs.fail("put", *[Fault(status=503)] * 500)
+    house.note("not shipped")
+    for database in house.databases.values():
+        database.freeze("ending")
+    assert house.running.end(0.5, clean=True) is None
+
+
 def test_a_snapshot_that_the_log_does_not_confirm_is_passed_over(house: LogHouse, tmp_path: Path) -> None:
     house.note("ours")
     house.flush()
