@@ -23,15 +23,19 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from roost.clock import SystemClock
 from roost.errors import BucketUnreachable, ObjectMissing, PreconditionFailed
 from roost.replication.directory_store import DirectoryStore
 from roost.replication.object_store import ABSENT
 from tests.fakes.former_bucket import write_former
+from tests.fakes.installation import SteppedClock
 
 NAME = "v1/lease.json"
+CLOCK = SteppedClock()
+"""Stands still: that generations rise may not hang on it."""
+FORMER = 2_500_000_000_000_000
+"""Above what the clock says."""
 EVENTS = ("open", "os.rename", "os.mkdir", "os.rmdir", "os.remove", "os.listdir", "fcntl.flock")
-PAIRS = 60
+PAIRS = 30
 
 
 class Stop:
@@ -83,7 +87,7 @@ def _written_once(folder: Path) -> None:
 
 
 def _former(folder: Path) -> None:
-    write_former(folder, NAME, b"prepared", 1_700_000_000_000_000)
+    write_former(folder, NAME, b"prepared", FORMER)
 
 
 def _foreign(folder: Path) -> None:
@@ -283,7 +287,7 @@ def _number(result: str) -> int | None:
 
 
 def _store(folder: Path) -> DirectoryStore:
-    return DirectoryStore(folder, SystemClock())
+    return DirectoryStore(folder, CLOCK)
 
 
 @contextmanager

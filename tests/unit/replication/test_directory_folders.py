@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -15,20 +13,10 @@ from roost.errors import BucketUnreachable, ObjectMissing, PreconditionFailed
 from roost.replication.directory_store import DirectoryStore
 from roost.replication.object_store import ABSENT
 from tests.fakes.former_bucket import write_former
+from tests.fakes.installation import SteppedClock
 
 FORMER = 1_700_000_000_000_000
 NAME = "v1/lease.json"
-
-
-@dataclass
-class SetClock:
-    at: datetime = field(default_factory=lambda: datetime(2030, 1, 1, tzinfo=UTC))
-
-    def now(self) -> datetime:
-        return self.at
-
-    def monotonic_s(self) -> float:
-        return 0.0
 
 
 def opened(folder: Path) -> DirectoryStore:
@@ -147,10 +135,10 @@ def test_what_somebody_deleted_by_hand_is_missing_and_comes_back_above(tmp_path:
 
 
 def test_generations_rise_though_the_clock_was_set_back(tmp_path: Path) -> None:
-    clock = SetClock()
+    clock = SteppedClock()
     store = DirectoryStore(tmp_path, clock)
     seen = [store.put("a", b"1").generation]
-    clock.at -= timedelta(days=400)
+    clock.step(-86400 * 400)
     for _ in range(3):
         seen.append(store.put("a", b"1").generation)
         store.delete("a")

@@ -111,19 +111,23 @@ class Records:
                 raise Outrun from error
 
     def add(self, staged: Staged, entry: Entry) -> None:
-        """The next record, on disk when this returns, and kept open by `staged`. Raises Outrun when somebody
-        else has added one.
+        """The next record, kept open by `staged`. Raises Outrun when somebody else has added one.
+
+        It is on disk when this returns, unless it is a deletion, which holds once the file is taken away. One
+        that is lost with the power before has not happened, in whatever part of it is found again.
         """
+        staged.record(entry.to_bytes(), whole=not entry.deleted)
         if self.index:
             staged.commit(str(self.index + 1), self._folder)
             self._older.append(self.index)
-            if self._folder is not None:
+            if self._folder is not None and not entry.deleted:
                 os.fsync(self._folder)
         else:
             make_folder(self._path.parent)
             staged.commit(self._path)
             self._folder = staged.folder
-            sync_folder(self._path.parent)
+            if not entry.deleted:
+                sync_folder(self._path.parent)
         self.index += 1
         self.newest = entry
 

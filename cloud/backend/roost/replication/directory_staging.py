@@ -125,13 +125,14 @@ class Staged:
             os.fsync(file.fileno())
             return digest.hexdigest(), identity(os.fstat(file.fileno()))
 
-    def record(self, content: bytes) -> None:
-        """Everything is on disk when this returns."""
+    def record(self, content: bytes, *, whole: bool = True) -> None:
+        """It is on disk when this returns, and so is everything else if `whole`."""
         with os.fdopen(new_file(RECORD, self.folder), "wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        os.fsync(self.folder)
+        if whole:
+            os.fsync(self.folder)
 
     def announce(self, name: str, index: int) -> None:
         """From now on `Staging.revoke` finds it."""

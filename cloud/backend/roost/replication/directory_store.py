@@ -239,7 +239,6 @@ class DirectoryStore:
         if identity_of(records.file) != before:
             raise Outrun
         entry = make()
-        staged.record(entry.to_bytes())
         records.add(staged, entry)
         return entry
 
