@@ -199,6 +199,15 @@ def test_a_written_answer_grows_in_one_message_and_no_edit_changes_nothing(
     assert all(edit["text"].endswith("…") for edit in state["edits"][:-1])
 
 
+def test_what_grows_beyond_one_message_is_not_edited_in_vain(
+    house: DiscordHouse, discord: FakeDiscord, answerer: FixedAnswerer
+) -> None:
+    answerer.deltas, answerer.pause_s = ("word " * 400, "more", "more", ""), 1.6
+    discord.private(TOKEN, ANNA, "write")
+    wait_until(lambda: house.inbox_statuses() == {"done": 1})
+    assert [edit["text"] for edit in discord.state(TOKEN)["edits"]] == ["Answer to: write"]
+
+
 def test_only_the_allowed_chats_are_answered_and_a_commands_asker_is_told(
     house: DiscordHouse, discord: FakeDiscord
 ) -> None:
