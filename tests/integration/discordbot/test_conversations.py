@@ -208,6 +208,16 @@ def test_what_grows_beyond_one_message_is_not_edited_in_vain(
     assert [edit["text"] for edit in discord.state(TOKEN)["edits"]] == ["Answer to: write"]
 
 
+def test_discords_wish_to_wait_is_honoured_while_an_answer_grows(
+    house: DiscordHouse, discord: FakeDiscord, answerer: FixedAnswerer
+) -> None:
+    answerer.deltas, answerer.pause_s = tuple(f"Some words of part {n}. " for n in range(8)), 0.8
+    discord.fault("banned", "editMessage", retry_after=60)
+    discord.private(TOKEN, ANNA, "write")
+    wait_until(lambda: house.inbox_statuses() == {"done": 1})
+    assert [edit["text"] for edit in discord.state(TOKEN)["edits"]] == ["Answer to: write"]
+
+
 def test_only_the_allowed_chats_are_answered_and_a_commands_asker_is_told(
     house: DiscordHouse, discord: FakeDiscord
 ) -> None:
