@@ -7,13 +7,23 @@ import sqlite3
 import struct
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from roost.replication.pages import PageHashes, apply_change, page_hashes
 from roost.replication.segment import PageChange
-from roost.replication.wal import Break, Changes, Unsettled, WalReader, _checksum_map, _header_checksum
+from roost.replication.wal import (
+    Break,
+    Changes,
+    Generation,
+    Unsettled,
+    WalPosition,
+    WalReader,
+    _checksum_map,
+    _header_checksum,
+)
 
 
 class Written:
@@ -223,3 +233,44 @@ def test_pages_that_were_never_written_count_as_zeros(tmp_path: Path) -> None:
     sparse.resize(1)
     sparse.resize(11)
     assert sparse.state != page_hashes(path).state
+
+
+def test_a_log_beyond_4_gib_is_read_on(tmp_path: Path) -> None:
+    """Sparse, and made by hand: Roost refuses writes at 256 MB, another program may write on."""
+    path = tmp_path / "a.db-wal"
+    header = struct.pack(">6I", 0x377F0682, 3007000, 4096, 0, 0xFFFFFFFE, 7)
+    begun = _header_checksum(header, big_endian=False)
+    generation = Generation(4096, (0xFFFFFFFE, 7), False, begun, False)
+    before = WalPosition(generation, 2**32 // 4120 + 1, (0xFFFFFFFF, 0xFFFFFFFE), bytes(24))
+    assert before.offset > 2**32
+    pages = [bytes([number]) * 4096 for number in (1, 2)]
+    checksum = before.checksum
+    with path.open("wb") as file:
+        file.write(header + struct.pack(">2I", *begun))
+        file.seek(before.offset)
+        for number, pages_after, page in ((0xFFFFFFF0, 0, pages[0]), (3, 0xFFFFFFF1, pages[1])):
+            head = struct.pack(">2I", number, pages_after)
+            checksum = checksum_after(checksum, head + page)
+            file.write(head + struct.pack(">4I", 0xFFFFFFFE, 7, *checksum) + page)
+    reader = WalReader(tmp_path / "a.db")
+    reader.advance(Changes({}, 5, 5, before, None))
+    changes = reader.scan(0xFFFFFFF1)
+    assert isinstance(changes, Changes)
+    assert changes.offsets == {0xFFFFFFF0: before.offset + 24, 3: before.offset + 24 + 4120}
+    assert (changes.pages, changes.after.frames) == (0xFFFFFFF1, before.frames + 2)
+    assert reader.images(changes, [0xFFFFFFF0, 3]) == pages
+    assert reader.images(replace(changes, held=None), [0xFFFFFFF0, 3]) == pages
+    reader.advance(changes)
+    assert reader.scan(0xFFFFFFF1) is None
+    assert reader.has_frames(before.frames + 2)
+    assert reader.waiting_bytes() == 0
+    reader.close()
+
+
+def checksum_after(checksum: tuple[int, int], content: bytes) -> tuple[int, int]:
+    """As SQLite's file format describes it, a pair of words at a time."""
+    s, t = checksum
+    for x, y in struct.iter_unpack("<2I", content):
+        s = (s + t + x) & 0xFFFFFFFF
+        t = (t + s + y) & 0xFFFFFFFF
+    return s, t
