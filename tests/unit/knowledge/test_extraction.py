@@ -291,6 +291,42 @@ def test_deep_nesting_is_refused_by_its_code() -> None:
     assert refusal.value.code == "unreadable"
 
 
+@pytest.mark.parametrize(
+    "markup",
+    [
+        "<div></x>" * 5_000,
+        "<b></i>" * 5_000,
+        "<p-x>" * 5_000,
+        "<main><div>" + "".join(f"<font a{n}=1>" for n in range(1_400)) + "</div>" + "<p>x</p>" * 1_000,
+        "<main>" + "".join(f"<p><b a{n}=1>x" for n in range(1_400)),
+    ],
+    ids=[
+        "ends of nothing",
+        "ends of others",
+        "names of its own",
+        "formatting left open",
+        "formatting across paragraphs",
+    ],
+)
+def test_markup_that_multiplies_itself_is_refused(markup: str) -> None:
+    with pytest.raises(RemoteRejected) as refusal:
+        read(markup)
+    assert refusal.value.code == "unreadable"
+
+
+def test_anchors_that_are_never_closed_are_read() -> None:
+    found = read("<main>" + "<a name=x><p>A line of an old manual.</p>" * 3_000 + "</main>").page
+    assert "A line of an old manual." in found.sections[0].body
+    found = read("<MAIN><select>" + "<option>choice" * 3_000 + "</select>" + "<P>A line." * 3_000).page
+    assert found.sections[0].body.startswith("A line.")
+
+
+def test_a_long_page_with_ordinary_formatting_is_read() -> None:
+    line = "<p>A <b>bold</b> word, an <a href='/x'><code>address</code></a>.<br><img src=x></p>"
+    found = read("<main>" + line * 6_000 + "</main>").page
+    assert "A bold word, an `address`." in found.sections[0].body
+
+
 def test_a_page_of_nothing_but_text_is_cut() -> None:
     found = read("<main>" + "<p>word word word word</p>" * 60_000 + "</main>").page
     assert 0 < sum(len(section.body) for section in found.sections) < TEXT_LIMIT + 200_000

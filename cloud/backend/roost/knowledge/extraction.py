@@ -27,6 +27,7 @@ TEXT_LIMIT = 400_000
 LINK_LIMIT = 2_000
 META_LIMIT = 20
 NESTING_LIMIT = 1_500
+REOPENED_LIMIT = 600_000  # elements that formatting left open may become
 SOFT_404_TEXT_LIMIT = 600
 LAYOUT_TEXT_MINIMUM = 200
 LAYOUT_MARKUP_LIMIT = 1_000_000
@@ -42,8 +43,13 @@ _META_CHARSET = re.compile(rb"""<meta[^>]{0,200}?charset\s*=\s*["']?\s*([\w.:-]{
 # The parser's time grows with the square of open elements and of attributes in one tag: 200,000 nested <div>
 # cost two minutes. Elements that close themselves do not nest.
 _NESTING_TAG = re.compile(
-    r"<(/?)(?!(?:p|li|t[dhr]|d[td]|option|br|hr|img|input|link|meta|col|area|base|embed|source|track|wbr)\b)[a-zA-Z]"
+    r"<(/?)(?!(?:a|p|li|t[dhr]|d[td]|option|br|hr|img|input|link|meta|col|area|base|embed|source|track|wbr)[\s/>])"
+    r"([a-zA-Z][^\s/>]{0,40})",
+    re.IGNORECASE,
 )
+# Those left open are opened again, all of them, in every element that follows (the HTML standard,
+# "reconstruct the active formatting elements"): 26 KB of markup made half a gigabyte.
+_FORMATTING = frozenset(("b", "big", "code", "em", "font", "i", "s", "small", "strike", "strong", "tt", "u"))
 # A selection's choices are no text, and each costs the parser a walk through all before it: minutes for 5 MB.
 _CHOICE_TAG = re.compile(r"</?opt(?:ion|group)\b[^>]*>?", re.IGNORECASE)
 _LONG_TAG = re.compile(r"<([a-zA-Z][\w-]{0,40})(\s[^>]{2000,})>?")
@@ -169,14 +175,30 @@ def _title_without_main_heading(tree: LexborHTMLParser, sections: list[Section],
 
 
 def _refuse_deep_nesting(markup: str) -> None:
-    # A page this short cannot nest deep enough to hurt.
-    if len(markup) < NESTING_LIMIT * 8:
+    tags = markup.count("<")
+    # So few tags can neither nest nor multiply enough to hurt.
+    if tags * tags <= REOPENED_LIMIT:
         return
-    depth = 0
+    depth = formatting = most_formatting = 0
+    opened: dict[str, int] = {}
     for tag in _NESTING_TAG.finditer(markup):
-        depth = max(0, depth - 1) if tag.group(1) else depth + 1
+        name = tag.group(2).lower()
+        if not tag.group(1):
+            change = 1
+        elif opened.get(name):
+            change = -1
+        else:
+            # It closes nothing: whoever counted it would not see how deep the others nest.
+            continue
+        opened[name] = opened.get(name, 0) + change
+        depth += change
+        if name in _FORMATTING:
+            formatting += change
+            most_formatting = max(most_formatting, formatting)
         if depth > NESTING_LIMIT:
-            raise RemoteRejected("The page's markup is nested too deep to read.", code="unreadable")
+            break
+    if depth > NESTING_LIMIT or most_formatting * tags > REOPENED_LIMIT:
+        raise RemoteRejected("The page's markup is nested too deep to read.", code="unreadable")
 
 
 def _shortened(tag: re.Match[str]) -> str:
