@@ -60,17 +60,26 @@ class Scope:
 
     def link(self, base: str, href: str) -> str | None:
         """The normal form of a link on the page `base`, or None when it leads to no page of the source."""
+        # Menus stand on every page with the same links; those from the root mean the same on each.
+        if href in self._normal:
+            return self._normal[href]
         if _NO_LINK.match(href):
             return None
         absolute = self._absolute(base, href.strip().partition("#")[0])
         if absolute is None:
             return None
         if absolute not in self._normal:
-            self._remembered += len(absolute)
-            if self._remembered > REMEMBERED_LIMIT:
-                self._normal, self._remembered = {}, len(absolute)
-            self._normal[absolute] = self._page(absolute)
-        return self._normal[absolute]
+            self._remember(absolute, self._page(absolute))
+        page = self._normal[absolute]
+        if href.startswith("/") and not href.startswith("//"):
+            self._remember(href, page)
+        return page
+
+    def _remember(self, address: str, page: str | None) -> None:
+        self._remembered += len(address)
+        if self._remembered > REMEMBERED_LIMIT:
+            self._normal, self._remembered = {}, len(address)
+        self._normal[address] = page
 
     def page(self, url: str) -> str | None:
         """The same for an address that a sitemap or a feed lists."""
