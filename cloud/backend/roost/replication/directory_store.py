@@ -16,7 +16,6 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from io import BytesIO
-from itertools import count
 from pathlib import Path
 from typing import BinaryIO, TypeVar
 
@@ -165,7 +164,9 @@ class DirectoryStore:
         file = self._file(name)
         self._require_folder()
         deadline_s = time.monotonic() + TRIES_FOR_S
-        for tried in count(1):
+        tried = 0
+        while True:
+            tried += 1
             try:
                 with Records.opened(self._own, name, file) as records:
                     return act(records)
@@ -175,7 +176,6 @@ class DirectoryStore:
                     raise BucketUnreachable(f"{name} in {self.place} changes too fast.") from error
             if tried > TRIES_AT_ONCE:
                 time.sleep(PAUSE_S)
-        raise AssertionError("counting has no end")
 
     def _present(self, records: Records) -> Entry:
         entry = self._find(records)
