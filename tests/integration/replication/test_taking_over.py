@@ -295,3 +295,34 @@ def test_an_epoch_that_lost_its_document_is_not_begun_behind(store: DirectorySto
     store.put(name, content, metadata=metadata)
     store.put(mark.name, mark.content, metadata=mark.metadata)
     taking.check(Epochs(store))
+
+
+def vacuum(data_dir: Path) -> None:
+    """By another program, so that every page lies elsewhere."""
+    with closing(sqlite3.connect(data_dir / "conversations.db", isolation_level=None)) as db:
+        db.execute("PRAGMA page_size=8192")
+        db.execute("PRAGMA journal_mode=DELETE").fetchall()
+        db.execute("VACUUM")
+
+
+def test_a_file_that_was_only_rearranged_since_the_handover_is_no_conflict(
+    store: DirectoryStore, tmp_path: Path
+) -> None:
+    one, two = tmp_path / "one", tmp_path / "two"
+    take_over(store, one)
+    note(one, "shipped")
+    take_over(store, one)
+    take_over(store, two)
+    vacuum(one)
+    take_over(store, one)
+    assert not conflicts(one)
+    assert notes(one / "conversations.db") == ["shipped"]
+    take_over(store, two)
+    with closing(sqlite3.connect(one / "conversations.db")) as db:
+        db.execute("UPDATE notes SET words = 'here alone'")
+        db.commit()
+    vacuum(one)
+    take_over(store, one)
+    assert notes(one / "conversations.db") == ["shipped"]
+    (conflict,) = conflicts(one)
+    assert notes(one / conflict.id) == ["here alone"]

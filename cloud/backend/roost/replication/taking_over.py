@@ -32,6 +32,7 @@ from roost.replication.set_aside import conflict_path, is_set_aside
 from roost.replication.snapshot_objects import put_base_snapshot
 from roost.storage.adoption import adoption_done, adoption_requested
 from roost.storage.copies import copy_database, has_content, settle, sha256_of
+from roost.storage.same_rows import same_rows
 
 log = logging.getLogger("roost.replication")
 
@@ -179,12 +180,12 @@ class TakingOver:
             self._fetched(database).unlink(missing_ok=True)
             log.info("Kept %s: it has everything that is in %s", plain_copy(database), self._store.place)
             return
-        if choice is Choice.SET_ASIDE:
-            self._set_aside(database)
         local = self._local(database)
         if local.exists():
-            # Else a kill between the next two steps would leave a file without its log.
+            # Else a kill between the next steps would leave a file without its log.
             settle(local)
+        if choice is Choice.SET_ASIDE and not same_rows(local, self._fetched(database)):
+            self._set_aside(database)
         for suffix in ("-wal", "-shm"):
             local.with_name(local.name + suffix).unlink(missing_ok=True)
         self._known_hashes.pop(database, None)
