@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -22,6 +23,9 @@ from roost.knowledge.retriever import FusedRetriever
 from roost.storage import chunks, foreign_matches
 from roost.storage.database import Database
 from tests.fakes.word_embedder import WordEmbedder
+
+if TYPE_CHECKING:
+    from roost.knowledge.embeddings import Vector
 
 pytestmark = [
     pytest.mark.integration,
@@ -208,6 +212,21 @@ def test_the_log_says_once_for_each_crawl_that_the_index_is_ready(
         k.indexer.crawl_ended()
         until(lambda: told()[-1] == f"Index ready: {len(SUBJECTS) - 1} chunks")
         assert len(told()) == 3, "a crawl that changes nothing is not worth a line"
+
+
+def test_what_could_not_be_embedded_at_first_is_tried_again(tmp_path: Path) -> None:
+    class Stumbling(WordEmbedder):
+        def embed(self, text: str) -> Vector:
+            if len(self.texts) == 40:
+                self.texts.append("a stumble")
+                raise RuntimeError("the model stumbled")
+            return super().embed(text)
+
+    with knowledge(tmp_path, Stumbling(), start=False) as k:
+        k.indexer.replace("s", [page(f"{subject} {n}") for subject in SUBJECTS for n in range(10)], [])
+        k.indexer.start()
+        until(k.complete)
+        assert k.indexer.state().vectors == 80
 
 
 def test_each_source_shows_how_many_of_its_passages_have_vectors(tmp_path: Path) -> None:
