@@ -1,4 +1,4 @@
-"""How a restore fetches what follows the snapshot: many at a time, but no more than there is room for."""
+"""How segments are fetched, to restore or to verify: many at a time, but no more than there is room for."""
 
 from __future__ import annotations
 
@@ -13,15 +13,13 @@ from sqlalchemy import Connection
 
 from roost.clock import SystemClock
 from roost.replication.directory_store import DirectoryStore
+from roost.replication.fetching_ahead import FETCHED_AHEAD_BYTES, FETCHED_AT_ONCE
 from roost.replication.gcs import GcsStore
 from roost.replication.layout import LOG
-from roost.replication.log_restore import (
-    FETCHED_AHEAD_BYTES,
-    FETCHED_AT_ONCE,
-    LogRestore,
-    Progress,
-)
+from roost.replication.log_reader import seq_of
+from roost.replication.log_restore import LogRestore, Progress
 from roost.replication.object_store import ListPage, ObjectStat, ObjectStore
+from roost.replication.verification import verify
 from tests.fakes.fake_gcs import FakeGcs, Fault
 from tests.fakes.log_house import LogHouse
 
@@ -59,6 +57,24 @@ def test_a_restore_keeps_its_connections_and_lists_each_folder_once(gcs: FakeGcs
     listings = [operation for operation, _ in gcs.requests[requests:] if operation == "list"]
     # The epochs, both databases' snapshots, the log.
     assert len(listings) == 4
+
+
+def test_a_verification_fetches_many_at_a_time_and_tells_every_gap(gcs: FakeGcs, tmp_path: Path) -> None:
+    with closing(GcsStore("roost", None, gcs.url)) as store:
+        house = LogHouse(tmp_path / "data", store)
+        shipped(house, 2 * FETCHED_AT_ONCE, 100)
+        house.die()
+        names = [stat.name for stat in store.list(LOG).items]
+        for name in (names[3], names[-2]):
+            store.put(name, b"rotten")
+        store.delete(names[7])
+    # So slow that all threads are at work.
+    gcs.fail("get", *[Fault(delay_s=0.05)] * 200)
+    connections = gcs.connections
+    with closing(GcsStore("roost", None, gcs.url)) as store:
+        report = verify(store, threading.Event())
+    assert gcs.connections - connections > FETCHED_AT_ONCE // 2
+    assert [gap.position.seq for gap in report.gaps] == [seq_of(names[at]) for at in (3, 7, -2)]
 
 
 class Watched:

@@ -6,9 +6,7 @@ import logging
 import os
 import tempfile
 import threading
-from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,13 +14,13 @@ from pathlib import Path
 from typing import IO
 
 from roost.domain.replication import PageState
-from roost.errors import ObjectDamaged, ObjectMissing, Unavailable
+from roost.errors import ObjectDamaged, ObjectMissing
 from roost.replication.epochs import EpochDocument
+from roost.replication.fetching_ahead import fetched_ahead
 from roost.replication.layout import segment as segment_name
 from roost.replication.log_reader import (
     Log,
     damaged,
-    fetch_packed,
     missing_epoch,
     missing_segment,
     read_segment,
@@ -44,10 +42,6 @@ from roost.storage.copies import check_copy
 
 log = logging.getLogger("roost.replication")
 
-FETCHED_AT_ONCE = 32
-"""Segments: most are small, and waiting for the bucket is what takes the time."""
-
-FETCHED_AHEAD_BYTES = 32 * 1024 * 1024
 HELD_AT_MOST_BYTES = 32 * 1024 * 1024
 """Of a transaction in several segments; what is more waits on disk."""
 
@@ -289,36 +283,11 @@ class _Run:
         )
 
     def _fetched(self, epoch: int, first: int, last: int) -> Iterator[tuple[Segment, str]]:
-        """In order, some of them at a time. They are unpacked one by one, so that little is held."""
-        if first > last:
-            return
-        listed = self._listed(epoch, first, last)
-        waiting: deque[tuple[Position, Future[tuple[bytes, str]]]] = deque()
-        ahead_bytes = 0
-
-        def oldest() -> tuple[Segment, str]:
-            nonlocal ahead_bytes
-            position, fetched = waiting.popleft()
-            content, sha256 = fetched.result()
-            ahead_bytes -= listed[position.seq].size_bytes
-            return read_segment(self._store, position, content), sha256
-
-        with ThreadPoolExecutor(FETCHED_AT_ONCE, thread_name_prefix="restore") as pool:
-            try:
-                for seq in range(first, last + 1):
-                    if self._stopping.is_set():
-                        raise Unavailable("Roost is stopping.")
-                    position = Position(epoch, seq)
-                    if seq not in listed:
-                        raise missing_segment(self._store, position)
-                    ahead_bytes += listed[seq].size_bytes
-                    while waiting and (len(waiting) >= FETCHED_AT_ONCE or ahead_bytes > FETCHED_AHEAD_BYTES):
-                        yield oldest()
-                    waiting.append((position, pool.submit(fetch_packed, self._store, position, listed[seq])))
-                while waiting:
-                    yield oldest()
-            finally:
-                pool.shutdown(wait=False, cancel_futures=True)
+        """In order. They are unpacked one by one, so that little is held."""
+        listed = self._listed(epoch, first, last) if first <= last else {}
+        for position, packed in fetched_ahead(self._store, epoch, first, last, listed, self._stopping):
+            content, sha256 = packed()
+            yield read_segment(self._store, position, content), sha256
 
     def _listed(self, epoch: int, first: int, last: int) -> Mapping[int, ObjectStat]:
         if epoch == self._chain[-1].epoch and first in self._newest_listed:

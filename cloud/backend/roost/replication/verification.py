@@ -13,14 +13,14 @@ from pathlib import Path
 from roost.errors import ObjectDamaged, ObjectMissing, Unavailable
 from roost.replication.collection import collected_until
 from roost.replication.epochs import EpochDocument
+from roost.replication.fetching_ahead import fetched_ahead
 from roost.replication.layout import segment as segment_name
 from roost.replication.log_reader import (
     Log,
     damaged,
-    fetch_segment,
     forsaken_epoch,
     missing_epoch,
-    missing_segment,
+    read_segment,
     seq_of,
 )
 from roost.replication.object_store import ObjectStore
@@ -109,7 +109,7 @@ def verify(
         if document.epoch < floor.epoch:
             continue
         first = max(1, floor.seq) if document.epoch == floor.epoch else 1
-        count, found_gaps = _segments(store, log, document, first, ends.get(document.epoch), look)
+        count, found_gaps = _segments(store, log, document, first, ends.get(document.epoch), stopping, look)
         segments += count
         gaps += found_gaps
     return Verification(
@@ -163,6 +163,7 @@ def _segments(
     document: EpochDocument,
     first: int,
     end: int | None,
+    stopping: threading.Event,
     look: Callable[[], None],
 ) -> tuple[int, list[Gap]]:
     """How many an epoch has, and its gaps from `first` on."""
@@ -170,15 +171,13 @@ def _segments(
     last = max(listed, default=0) if end is None else end
     gaps: list[Gap] = []
     before = document.sha256 if first == 1 else None
-    for seq in range(first, last + 1):
-        position = Position(document.epoch, seq)
+    for position, packed in fetched_ahead(store, document.epoch, first, last, listed, stopping):
         look()
         try:
-            if seq not in listed:
-                raise missing_segment(store, position)
-            segment, sha256 = fetch_segment(store, position, listed[seq])
+            content, sha256 = packed()
+            segment = read_segment(store, position, content)
             if before is not None and segment.prev_sha256 != before:
-                name = segment_name(document.epoch, seq)
+                name = segment_name(document.epoch, position.seq)
                 raise damaged(store, name, "it does not follow the one before it")
         except ObjectDamaged as error:
             gaps.append(Gap(position, error.message))
