@@ -362,6 +362,41 @@ def test_a_full_disk_is_told_and_waited_for(place: Place, tmp_path: Path) -> Non
         assert not list(data_dir.glob("*.conflict-*"))
 
 
+def test_a_disk_that_fills_up_is_told_and_waited_for_while_reads_go_on(place: Place, tmp_path: Path) -> None:
+    """Fault 33: the disk is full."""
+    with mounted(tmp_path / "disk", 64) as disk:
+        if disk is None:
+            pytest.skip("no file system may be mounted here")
+        data_dir = disk.path / "data"
+        with RoostProcess(data_dir, place.environ) as roost:
+            roost.start()
+            kept = {new_thread(roost)}
+            with roost.client() as client:
+                disk.leave(0)
+                while (
+                    reply := client.post("/api/threads", json={"id": SystemIds(SystemClock()).new()})
+                ).status_code == 201:
+                    kept.add(reply.json()["id"])
+                assert reply.status_code == 503
+                assert reply.json()["error"]["code"] == "disk_full"
+                told = client.get("/api/status").json()
+                assert told["database"]["trouble"].startswith(f"The disk of {data_dir} is full")
+                assert "\nroost_disk_full 1\n" in client.get("/metrics").text
+                assert client.get("/readyz").status_code == 200
+                assert {each["id"] for each in client.get("/api/threads").json()["items"]} == kept
+                disk.free()
+                wait_for(
+                    lambda: client.get("/api/status").json()["database"]["trouble"] is None,
+                    "it ends by itself",
+                )
+            kept.add(new_thread(roost))
+            assert roost.terminate() == 0
+            shutil.rmtree(data_dir)
+            roost.start()
+            assert threads(roost) == kept
+            assert roost.terminate() == 0
+
+
 def test_killed_in_the_middle_of_a_restore_the_next_start_makes_it(gcs: FakeGcs, tmp_path: Path) -> None:
     """Fault 5: kill -9 during a restore, run again."""
     data_dir = tmp_path / "data"

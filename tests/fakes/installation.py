@@ -199,6 +199,7 @@ class Installation:
         self.cipher = Cipher("k" * 40)
         self.local_key = LocalKey("roost_local_tests", self._local_owner)
         self.loop_alive = True
+        self.disk_trouble: str | None = None
         bots = self.bot_store = BotStore(self.bot_configs, self.cipher)
         self.logs = BotLogs(self.clock, self.live_events.publish)
         audit = Audit(self.bot_configs, self.clock, self.ids)
@@ -281,6 +282,7 @@ class Installation:
             index_state=lambda: IndexState(4, 4, 7, True, "minilm", None),
             ambiguous_sends=lambda: inbox.ambiguous_sends_total,
             sqlite_version="3.40.0",
+            disk_trouble=lambda: self.disk_trouble,
             backups=FixedBackups(),
         )
         self.app = create_app(self.services)

@@ -18,7 +18,7 @@ from flask import Flask
 from roost.clock import SystemClock, SystemIds
 from roost.discordbot.connector import DiscordConnector
 from roost.discordbot.platform import DiscordPlatform
-from roost.domain.alerts import BACKUP
+from roost.domain.alerts import BACKUP, DISK
 from roost.domain.bots import Platform
 from roost.domain.documents import SourceKind
 from roost.domain.people import MembershipRules
@@ -48,6 +48,7 @@ from roost.services.bot_services import BotServices
 from roost.services.chat import Chat
 from roost.services.chat_feedback import ChatFeedback
 from roost.services.daily_chores import Chore, DailyChores
+from roost.services.disk import disk_trouble
 from roost.services.follow_ups import FollowUps
 from roost.services.gateway_inbox import GatewayInbox
 from roost.services.images import Images
@@ -116,6 +117,10 @@ def compose(
         for name in ("bot_configs", "conversations", "knowledge")
     )
     databases = {"conversations": conversations, "bot_configs": bot_configs}
+
+    def data_trouble() -> str | None:
+        return disk_trouble((bot_configs, conversations, knowledge))
+
     bucket = _bucket(settings, databases, readiness, clock, ids, stopping or threading.Event())
     secret_key = settings.secret_key or load_or_create_secret_key(settings.data_dir)
     cipher = Cipher(secret_key, settings.secret_key_previous or load_previous_secret_key(settings.data_dir))
@@ -194,7 +199,7 @@ def compose(
     channels = _alert_channels(settings, policy, OwnersBots(bot_store, supervisor))
     alerts = Alerts(channels, bot_configs, clock, random.random)
     alert_watch = AlertWatch(
-        alerts, live_events, bot_store, supervisor, ingestion, clock, _conditions(bucket)
+        alerts, live_events, bot_store, supervisor, ingestion, clock, _conditions(bucket, data_trouble)
     )
     images = Images(ImageFiles(settings.data_dir), None if bucket is None else bucket.images)
     collections = ShortCollections()
@@ -255,6 +260,7 @@ def compose(
             index_state=indexer.state,
             ambiguous_sends=lambda: inbox.ambiguous_sends_total,
             sqlite_version=sqlite_version(),
+            disk_trouble=data_trouble,
             backups=bucket,
         )
     )
@@ -414,13 +420,16 @@ def _alert_channels(settings: Settings, guard: AddressGuard, bots: OwnersBots) -
     return channels
 
 
-def _conditions(bucket: Bucket | None) -> list[Condition]:
+def _conditions(bucket: Bucket | None, data_trouble: Callable[[], str | None]) -> list[Condition]:
     """What is asked now and then whether it is well."""
-    if bucket is None:
-        return []
-    return [
-        Condition(BACKUP, lambda: backup_trouble(bucket), "The copies in the bucket are up to date again.")
-    ]
+    conditions = [Condition(DISK, data_trouble, "The disk takes what is written again.")]
+    if bucket is not None:
+        conditions.append(
+            Condition(
+                BACKUP, lambda: backup_trouble(bucket), "The copies in the bucket are up to date again."
+            )
+        )
+    return conditions
 
 
 def _crawlers(policy: AddressPolicy, clock: SystemClock) -> Mapping[SourceKind, Crawler]:

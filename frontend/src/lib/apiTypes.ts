@@ -738,6 +738,8 @@ export interface DatabaseTier {
 export interface DatabaseStatus {
   tier: string;
   tiers: DatabaseTier[];
+  /** Why nothing new can be saved, with its remedy. It ends by itself. */
+  trouble: string | null;
 }
 
 export interface BotCounts {

@@ -132,8 +132,20 @@ def test_figures_are_in_the_text_format(owner: Browser) -> None:
     assert samples['roost_http_requests_total{status="4xx"}'] == "1"
     assert samples["roost_ambiguous_sends_total"] == "0"
     assert samples["roost_chunks"] == "4"
+    assert samples["roost_disk_full"] == "0"
     kinds = [row.split()[2] for row in answer.text.splitlines() if row.startswith("# TYPE")]
     assert {name.partition("{")[0] for name in samples} <= set(kinds)
+
+
+def test_a_full_disk_is_told_while_reads_go_on(owner: Browser, house: Installation) -> None:
+    house.disk_trouble = "The disk of /data is full. Free some space; Roost goes on by itself."
+    found = owner.get("/api/status").json
+    assert found["state"] == "ready"
+    assert found["database"]["trouble"] == house.disk_trouble
+    assert "\nroost_disk_full 1\n" in owner.get("/metrics").text
+    assert owner.get("/readyz").status_code == 200
+    house.disk_trouble = None
+    assert owner.get("/api/status").json["database"]["trouble"] is None
 
 
 def test_without_a_built_page_the_address_says_so(house: Installation) -> None:

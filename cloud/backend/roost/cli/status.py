@@ -37,6 +37,9 @@ def _in_words(command: Command, found: dict[str, Any]) -> None:
     width = max(len(name) for name, _ in rows)
     for name, value in rows:
         terminal.say_painted(f"{terminal.paint(name.ljust(width), 'faint')}  {printable(value)}")
+    # A server that runs may be older than this command.
+    if found["database"].get("trouble"):
+        terminal.note(found["database"]["trouble"])
     if knowledge["reason"]:
         terminal.note(knowledge["reason"])
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-BOT, SOURCE, BACKUP = "bot", "source", "backup"
+BOT, SOURCE, BACKUP, DISK = "bot", "source", "backup", "disk"
 
 
 class AlertKind(StrEnum):
@@ -16,8 +16,8 @@ class AlertKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """`subject` names what it is about (`bot:<id>`, `source:<id>`, `backup`); `text` says it in a sentence
-    or two.
+    """`subject` names what it is about (`bot:<id>`, `source:<id>`, `backup`, `disk`); `text` says it in a
+    sentence or two.
     """
 
     kind: AlertKind

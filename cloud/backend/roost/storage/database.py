@@ -21,6 +21,7 @@ from sqlalchemy.exc import TimeoutError as NoReaderFree
 from sqlalchemy.pool import NullPool, QueuePool
 
 from roost.errors import DatabaseUnreadable, Unavailable
+from roost.storage.disk_trouble import DISK_FULL, DiskTrouble
 from roost.storage.exact_copies import OpenedState
 from roost.storage.migrations import migrate, require_newest
 
@@ -35,6 +36,7 @@ QUEUE_TIMEOUT_S = 5.0
 READERS_KEPT = 8
 READERS_AT_MOST = 128
 CHECKPOINT_AT_BYTES = 4 * 1024 * 1024
+DISK_TRIED_EVERY_S = 5.0
 
 Synchronous = Literal["FULL", "NORMAL"]
 
@@ -57,15 +59,24 @@ class _Write:
 class Database:
     """A SQLite file. `open()` migrates it and starts the writer; `close()` drains the queue and checkpoints.
 
-    `synchronous` is FULL on a real disk and NORMAL where the disk is memory.
+    `synchronous` is FULL on a real disk and NORMAL where the disk is memory. A disk that was full is tried
+    again every `disk_tried_every_s`, also when nobody writes.
     """
 
-    def __init__(self, path: Path, name: str, synchronous: Synchronous = "FULL") -> None:
+    def __init__(
+        self,
+        path: Path,
+        name: str,
+        synchronous: Synchronous = "FULL",
+        disk_tried_every_s: float = DISK_TRIED_EVERY_S,
+    ) -> None:
         self.path = path
         self.name = name
         self.commits = 0
         """Rises with every transaction that was stored."""
+        self.disk = DiskTrouble(path)
         self._synchronous = synchronous
+        self._disk_tried_every_s = disk_tried_every_s
         self._queue: queue.SimpleQueue[_Write | None] = queue.SimpleQueue()
         self._room = threading.Semaphore(QUEUE_LIMIT)
         self._gate = threading.Lock()
@@ -226,10 +237,14 @@ class Database:
                 elif batch:
                     self._commit_together(db, batch)
                     self._checkpoint(db, "PASSIVE", at_bytes=CHECKPOINT_AT_BYTES)
+                elif not closing:
+                    self._try_disk(db)
                 if closing:
                     self._checkpoint(db, "TRUNCATE", at_bytes=1)
             except Exception as error:  # noqa: BLE001 - the thread's edge - whoever waits must be answered
-                _fail(batch, _translate(error, self.path))
+                translated = _translate(error, self.path)
+                self.disk.failed(translated)
+                _fail(batch, translated)
                 db = self._reconnected(db)
         db.close()
 
@@ -244,10 +259,14 @@ class Database:
 
     def _next_batch(self) -> tuple[list[_Write], bool]:
         """Waits for a write, then takes whatever else waits already, up to an errand, which comes alone; True
-        when the database closes.
+        when the database closes. Nothing when it is time to try a full disk again.
         """
         batch: list[_Write] = []
-        entry = self._held or self._queue.get()
+        try:
+            patience_s = self._disk_tried_every_s if self.disk.sentence else None
+            entry = self._held or self._queue.get(timeout=patience_s)
+        except queue.Empty:
+            return batch, False
         self._held = None
         while entry is not None:
             if entry.errand and batch:
@@ -268,6 +287,7 @@ class Database:
         try:
             with self._translated(), db.begin():
                 driver = _driver(db)
+                changes_before = driver.total_changes
                 for entry in batch:
                     # Not SQLAlchemy's begin_nested: it costs as much as the write.
                     driver.execute("SAVEPOINT entry")
@@ -282,12 +302,16 @@ class Database:
                     else:
                         results.append((entry, result))
                     driver.execute("RELEASE entry")
+                changed = driver.total_changes > changes_before
                 self._admit()
         except BaseException as error:  # noqa: BLE001 - nothing of the batch is stored, every caller is told
+            self.disk.failed(error)
             _fail(batch, error)
             return
         # Before the callers know: a copy made after an answer must not count as one made before it.
         self.commits += 1
+        if changed:
+            self.disk.succeeded()
         try:
             self._admit()
         except Unavailable as refusal:
@@ -296,6 +320,16 @@ class Database:
             return
         for entry, result in results:
             entry.outcome.set_result(result)
+
+    def _try_disk(self, db: Connection) -> None:
+        """Ends the trouble of a disk that has room again although nobody writes."""
+        attempt = _Write(_rewrite_first_page)
+        with self._gate:
+            if self._refuse(attempt) is not None:
+                return
+        self._commit_together(db, [attempt])
+        if attempt.outcome.exception() is None:
+            self.disk.succeeded()
 
     def _checkpoint(self, db: Connection, mode: str, at_bytes: int) -> None:
         """The writer does every checkpoint: SQLite up to 3.51.2 can corrupt a file that two connections
@@ -378,6 +412,12 @@ def _run_errand(db: Connection, entry: _Write) -> None:
         entry.outcome.set_result(result)
 
 
+def _rewrite_first_page(db: Connection) -> None:
+    """The least that is really written: SQLite does not look whether the number is another."""
+    version = db.exec_driver_sql("PRAGMA user_version").scalar_one()
+    db.exec_driver_sql(f"PRAGMA user_version={int(version)}")
+
+
 def _admit_all() -> None:
     """Where nothing stands against a write."""
 
@@ -401,7 +441,7 @@ def _translate(error: BaseException, path: Path) -> BaseException:
         full = Unavailable(
             f"{path.name} cannot grow: the disk is full or failing. "
             "Free some space; nothing already saved is lost.",
-            code="disk_full",
+            code=DISK_FULL,
             retry_after_s=10,
         )
         full.__cause__ = error

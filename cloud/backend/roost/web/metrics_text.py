@@ -32,6 +32,8 @@ def _metrics(call: Call) -> Iterator[Metric]:
     uptime_s = (services.clock.now() - services.started_at).total_seconds()
     yield Metric("roost_info", "gauge", "The running version.", (((("version", __version__),), 1),))
     yield _one("roost_ready", "gauge", "1 once requests are answered.", int(standing.ready))
+    full = int(services.disk_trouble() is not None)
+    yield _one("roost_disk_full", "gauge", "1 while the disk does not take what is written.", full)
     yield _one("roost_uptime_seconds", "gauge", "Seconds since the start.", uptime_s)
     answered = _answered(call)
     yield Metric("roost_http_requests_total", "counter", "Requests answered, by class of status.", answered)

@@ -30,7 +30,9 @@ def status(call: Call) -> payloads.InstallationStatus:
         reason=standing.reason,
         replication=backups.shown(services.backups),
         database=payloads.DatabaseStatus(
-            tier="sqlite", tiers=[payloads.DatabaseTier(name="sqlite", state="primary")]
+            tier="sqlite",
+            tiers=[payloads.DatabaseTier(name="sqlite", state="primary")],
+            trouble=services.disk_trouble(),
         ),
         bots=_bot_counts(call),
         knowledge=payloads.KnowledgeCounts(

@@ -82,6 +82,7 @@ class DatabaseTier(Payload):
 class DatabaseStatus(Payload):
     tier: str
     tiers: list[DatabaseTier]
+    trouble: str | None
 
 
 class BotCounts(Payload):

@@ -42,7 +42,9 @@ if TYPE_CHECKING:
 class Services:
     """`provider_sign_in` is None where no provider is set up, `backups` without a bucket.
 
-    `loop_alive` is False once the bots' loop is stuck; `started_at` is the process's start."""
+    `loop_alive` is False once the bots' loop is stuck; `started_at` is the process's start;
+    `disk_trouble` says why nothing new can be saved.
+    """
 
     settings: Settings
     clock: Clock
@@ -76,4 +78,5 @@ class Services:
     index_state: Callable[[], IndexState]
     ambiguous_sends: Callable[[], int]
     sqlite_version: str
+    disk_trouble: Callable[[], str | None]
     backups: Backups | None = None

@@ -63,10 +63,11 @@ function Headline({ status }: { status: InstallationStatus }) {
   const now_ms = useNow();
   const refused = readiness.error !== null;
   const ready = status.state === 'ready' && !refused;
+  const trouble = status.database.trouble;
   const reason = status.reason ?? readiness.data?.reason ?? (refused ? readiness.error.message : null);
   return (
     <div className="flex items-start gap-2.5">
-      {ready ? (
+      {ready && trouble === null ? (
         <CircleCheck size={20} aria-hidden className="mt-0.5 shrink-0 text-ok" />
       ) : (
         <CircleAlert size={20} aria-hidden className="mt-0.5 shrink-0 text-warn" />
@@ -76,6 +77,11 @@ function Headline({ status }: { status: InstallationStatus }) {
           {ready ? words.ready(status.version) : words.states[status.state] || words.notReady}
           {reason ? ` ${reason}` : ''}
         </p>
+        {trouble === null ? null : (
+          <p role="alert" className="font-medium break-words text-warn">
+            {trouble}
+          </p>
+        )}
         <p className="text-ink-2 tabular-nums">
           {words.up(duration(secondsSince(status.started_at, now_ms)), dateTime(status.started_at))}
         </p>
