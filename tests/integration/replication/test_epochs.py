@@ -13,13 +13,13 @@ import pytest
 from roost.clock import SystemClock, SystemIds
 from roost.errors import ObjectDamaged
 from roost.replication.candidacy import Candidacy, Terms
-from roost.replication.epochs import Epochs, close_number
+from roost.replication.epochs import FEW, Epochs, close_number
 from roost.replication.gcs import GcsStore
 from roost.replication.layout import LEASE, epoch_document, segment
 from roost.replication.lease import Holder
 from roost.replication.taking_over import TakingOver
 from roost.storage.adoption import request_adoption
-from tests.fakes.fake_gcs import FakeGcs
+from tests.fakes.fake_gcs import FakeGcs, Fault
 from tests.fakes.log_house import LogHouse, contents
 from tests.integration.replication.test_taking_over import take_over
 
@@ -85,6 +85,22 @@ def test_a_flipped_byte_in_an_epochs_document_names_it_and_stops_everything(
     exchange(gcs, name, good)
     house.restored(tmp_path / "restored")
     assert Epochs(store).newest is not None
+
+
+def test_many_epochs_are_read_at_once_and_a_damaged_one_that_nobody_needs_harms_nothing(
+    gcs: FakeGcs, store: GcsStore, tmp_path: Path
+) -> None:
+    house = LogHouse(tmp_path / "data", store)
+    for _ in range(24):
+        house.begin()
+        house.end()
+    gcs.place(epoch_document(0), b"rotten", {})
+    gcs.fail("get", *[Fault(delay_s=0.05)] * 100)
+    connections = gcs.connections
+    with closing(GcsStore("roost", None, gcs.url)) as fresh:
+        read = [document.epoch for document in Epochs(fresh).backwards()]
+    assert read == list(range(24, 0, -1))
+    assert gcs.connections - connections > FEW
 
 
 def test_a_takeover_asks_no_more_for_all_that_crash_loops_have_left(
