@@ -74,3 +74,26 @@ def test_every_part_of_whatever_text_is_within_the_limit(text: str) -> None:
         assert part.strip()
         assert utf16_length(part) <= MESSAGE_LIMIT
     assert utf16_length(growing_part(text, [CITED])) <= MESSAGE_LIMIT
+
+
+TABLE = "| Plan | Price |\n|---|--:|\n| **Free** [1] | 0 |"
+
+
+def test_a_table_is_aligned_and_its_sources_stay_reachable() -> None:
+    (part,) = answer_parts(Answer(TABLE, (CITED,), (), refused=False, model=None, notice=None, tokens_used=0))
+    block, _, sources = part.partition("\n```\n")
+    assert block == "```\nPlan      Price\n--------  -----\nFree [1]      0"
+    assert "[Perches](<https://docs.test/perch#how>)" in sources
+
+
+def test_a_wide_table_is_told_row_by_row_with_its_links() -> None:
+    (part,) = parts(f"{TABLE}\n| {'long ' * 15}| 1 |", [CITED])
+    assert part.startswith("Plan: **Free** [[1]](<https://docs.test/perch#how>)\nPrice: 0\n\n")
+
+
+def test_a_table_grows_as_a_table_and_each_message_of_a_long_one_is_a_block() -> None:
+    table = "| A | B |\n|---|---|\n" + "\n".join(f"| row {n} | {'x' * 20} |" for n in range(300))
+    assert growing_part(table, []).endswith("\n``` …")
+    made = parts(table)
+    assert len(made) > 3
+    assert all(part.startswith("```\n") and part.endswith("\n```") for part in made)

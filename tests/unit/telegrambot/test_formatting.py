@@ -145,3 +145,35 @@ def test_a_title_cannot_break_the_list_of_sources() -> None:
 
 def test_plain_text_of_nothing_special_is_itself() -> None:
     assert to_plain("Just words, 2 * 3.") == "Just words, 2 * 3."
+
+
+TABLE = "| Plan | Price |\n|---|--:|\n| **Free** [1] | 0 |"
+
+
+def test_a_table_is_aligned_and_its_sources_stay_reachable() -> None:
+    (part,) = answer_parts(Answer(TABLE, (DOCS,), (), False, None, None, 0))
+    block, _, sources = part.html.partition("</pre>")
+    assert block == "<pre>Plan      Price\n--------  -----\nFree [1]      0"
+    assert '<a href="https://docs.example/leases#ttl">Leases</a>' in sources
+
+
+def test_a_wide_table_is_told_row_by_row_with_its_links() -> None:
+    (part,) = parts(f"{TABLE}\n| {'long ' * 15}| 1 |", (DOCS,))
+    assert part.html.startswith(
+        'Plan: <b>Free</b> <a href="https://docs.example/leases#ttl">[1]</a>\nPrice: 0\n\n'
+    )
+    assert "|" not in part.html + part.plain
+
+
+def test_a_long_table_is_a_block_in_every_message() -> None:
+    rows = "\n".join(f"| row <{n}> | {'x' * 20} |" for n in range(400))
+    made = parts(f"| A | B |\n|---|---|\n{rows}")
+    assert len(made) > 3
+    assert all(part.html.startswith("<pre>") and part.html.endswith("</pre>") for part in made)
+    assert all(refusal_of(part.html) is None for part in made)
+
+
+@given(st.text(alphabet="ab |-:\n`~*_[]()<>&\\!1ש日", max_size=300))
+def test_whatever_table_is_written_telegram_can_read_it(rows: str) -> None:
+    for part in parts(f"| h | i |\n|---|---|\n{rows}", (DOCS,)):
+        assert refusal_of(part.html) in (None, "Bad Request: message text is empty")

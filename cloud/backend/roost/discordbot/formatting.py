@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from roost.discordbot.buttons import Components
 from roost.domain.answers import Answer, Citation
 from roost.domain.message_splitting import split_markdown, utf16_length
+from roost.domain.tables import with_tables_laid_out
 
 MESSAGE_LIMIT = 2000
 PIECE_LIMIT, GROWING_LIMIT, SMALLEST_PIECE = 1_900, 1_400, 250
@@ -47,7 +48,8 @@ def parts(markdown: str, citations: Sequence[Citation] = ()) -> list[str]:
     Where addresses are so long and so many that they do not fit, numbers lose theirs first: the list of
     sources has them too.
     """
-    return [part for part in _parts(markdown, citations, PIECE_LIMIT) if part.strip()] or ["…"]
+    laid_out = with_tables_laid_out(markdown)
+    return [part for part in _parts(laid_out, citations, PIECE_LIMIT) if part.strip()] or ["…"]
 
 
 def _parts(markdown: str, citations: Sequence[Citation], limit: int) -> Iterator[str]:
@@ -65,7 +67,7 @@ def _parts(markdown: str, citations: Sequence[Citation], limit: int) -> Iterator
 
 def growing_part(markdown: str, citations: Sequence[Citation]) -> str:
     """The beginning of an answer that is still being written, as one message."""
-    pieces = split_markdown(markdown, GROWING_LIMIT)
+    pieces = split_markdown(with_tables_laid_out(markdown), GROWING_LIMIT)
     shown = to_discord(pieces[0], citations) if pieces else ""
     if utf16_length(shown) > MESSAGE_LIMIT - len(GROWING):
         shown = to_discord(pieces[0], ())

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 from roost.domain.answers import Answer, Citation
 from roost.domain.message_splitting import split_markdown, utf16_length
+from roost.domain.tables import with_tables_laid_out
 
 # After parsing. Beyond a hundred entities the others are passed over, and beyond some 9,500 bytes of them the
 # message is refused (tdlib/telegram-bot-api, issues 165 and 374).
@@ -87,7 +88,7 @@ def answer_parts(answer: Answer) -> list[Part]:
 
 def parts(markdown: str, citations: Sequence[Citation] = ()) -> list[Part]:
     """Markdown as messages within Telegram's limits. Only links of `citations` stay links."""
-    return list(_parts(markdown, citations, PIECE_LIMIT))
+    return list(_parts(with_tables_laid_out(markdown), citations, PIECE_LIMIT))
 
 
 def _parts(markdown: str, citations: Sequence[Citation], limit: int) -> Iterator[Part]:

@@ -10,6 +10,7 @@ from dataclasses import replace
 from telegram.error import BadRequest, ChatMigrated, Forbidden, TelegramError
 
 from roost.domain.answers import Answer, Citation
+from roost.domain.tables import with_tables_laid_out
 from roost.services.answer_stream import AnswerEvents, follow
 from roost.services.inbox import Inbox
 from roost.storage.inbox import InboxEntry
@@ -93,7 +94,9 @@ class GrowingMessage:
         return self._drafts.possible(self._place) and not self.entry.stream_opened
 
     async def _show(self, text: str, citations: tuple[Citation, ...]) -> None:
-        shown = to_plain(text, citations).strip()[:SHOWN_LIMIT].rstrip() + " …"
+        # Plain text has no columns to align.
+        laid_out = with_tables_laid_out(text, columns=0)
+        shown = to_plain(laid_out, citations).strip()[:SHOWN_LIMIT].rstrip() + " …"
         if self._as_draft():
             self._shown_at_s = self._monotonic_s()
             if await self._drafts.show(self._place, self.entry.update.update_id, shown):
