@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,6 +19,7 @@ from roost.replication.epochs import EpochDocument, begin_epoch
 from roost.replication.layout import snapshot
 from roost.replication.log_reader import Log
 from roost.replication.moments import kept_at, position_at
+from roost.replication.object_store import ObjectStore
 from roost.replication.segment import Kind, Position, Segment, pack
 from roost.replication.snapshot_objects import listed_snapshots
 from roost.replication.snapshots import EVERY_SEGMENTS
@@ -30,7 +32,8 @@ STATE = PageState(7, 1, 4096)
 class Filed:
     """A log of two epochs: segments every six hours, a snapshot behind each second one."""
 
-    def __init__(self, path: Path, days: int) -> None:
+    def __init__(self, path: Path, days: int, databases: Sequence[str] = ("a",)) -> None:
+        self._states = dict.fromkeys(databases, STATE)
         path.mkdir()
         self.store = DirectoryStore(path, SystemClock())
         began = NOW - timedelta(days=days)
@@ -45,17 +48,27 @@ class Filed:
         self._segment(2, 1, NOW, Kind.DATA)
 
     def _begin(self, epoch: int, before: int | None, last: int, at: datetime) -> None:
-        document = EpochDocument(epoch, before, last, {"a": STATE}, {"a": None}, "f", "i", "r", at)
+        document = EpochDocument(
+            epoch, before, last, self._states, dict.fromkeys(self._states), "f", "i", "r", at
+        )
         assert begin_epoch(self.store, document)
         self._before = document.sha256
 
     def _segment(self, epoch: int, seq: int, at: datetime, kind: Kind) -> None:
-        packed = pack(Segment(kind, epoch, seq, at, self._before, {"a": STATE}))
+        packed = pack(Segment(kind, epoch, seq, at, self._before, self._states))
         self.store.put(packed.name, packed.content, metadata=packed.metadata)
         self._before = packed.sha256
 
-    def snapshot(self, epoch: int, seq: int, at: datetime, checksum: str = "7", rebased: str = "0") -> str:
-        name = snapshot("a", epoch, seq)
+    def snapshot(
+        self,
+        epoch: int,
+        seq: int,
+        at: datetime,
+        checksum: str = "7",
+        rebased: str = "0",
+        database: str = "a",
+    ) -> str:
+        name = snapshot(database, epoch, seq)
         metadata = {
             "sha256": "x",
             "checksum": checksum,
@@ -71,7 +84,25 @@ class Filed:
         return [stat.name for stat in self.store.list(prefix).items]
 
     def collect(self, now: datetime = NOW) -> int:
-        return collect(self.store, ("a",), now)
+        return collect(self.store, tuple(self._states), now)
+
+
+class Busy:
+    """A bucket in which somebody does something right before the first object is deleted."""
+
+    def __init__(self, store: ObjectStore, do: Callable[[str], None]) -> None:
+        self._store = store
+        self._do = [do]
+        self.name = ""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    def delete(self, name: str, *, if_generation_match: int | None = None) -> None:
+        if self._do:
+            self.name = name
+            self._do.pop()(name)
+        self._store.delete(name, if_generation_match=if_generation_match)
 
 
 def seqs(names: Sequence[str]) -> list[int]:
@@ -106,6 +137,42 @@ def test_a_kept_snapshot_of_long_ago_is_found_by_its_day(tmp_path: Path) -> None
         assert found.epoch == 1
         assert found.seq in snapshots
         assert 160 - days * 4 - found.seq < 4
+
+
+def test_of_each_day_a_set_stays_that_every_database_has(tmp_path: Path) -> None:
+    """A snapshot of one database alone restores nothing: the other would be of another moment."""
+    filed = Filed(tmp_path / "bucket", 40, ("a", "b"))
+    # The newest of each day, which is that of noon, is of "a" alone.
+    midnights = range(2, 160, 4)
+    for seq in midnights:
+        filed.snapshot(1, seq, NOW - timedelta(hours=6 * (160 - seq)), database="b")
+    filed.collect()
+    kept = {name: set(seqs(filed.names(f"v1/snap/{name}/"))) for name in ("a", "b")}
+    window = min(max(seq for seq in kept[name] if seq <= 160 - 28) for name in ("a", "b"))
+    before = {name: {seq for seq in found if seq < window} for name, found in kept.items()}
+    assert before["a"] == before["b"] == {seq for seq in midnights if 160 - 30 * 4 < seq < window}
+    assert len(before["a"]) > 20
+    assert filed.collect() == 0
+
+
+def test_what_changed_since_it_was_listed_stays(tmp_path: Path) -> None:
+    filed = Filed(tmp_path / "bucket", 40)
+
+    def put_another(name: str) -> None:
+        filed.store.put(name, b"another", metadata=filed.store.stat(name).metadata)
+
+    superfluous = Filed(tmp_path / "same", 40).collect()
+    busy = Busy(filed.store, put_another)
+    assert collect(busy, ("a",), NOW) == superfluous - 1
+    assert filed.store.get(busy.name) == b"another"
+
+
+def test_what_somebody_else_deleted_since_it_was_listed_ends_nothing(tmp_path: Path) -> None:
+    filed = Filed(tmp_path / "bucket", 40)
+    superfluous = Filed(tmp_path / "same", 40).collect()
+    busy = Busy(filed.store, filed.store.delete)
+    assert collect(busy, ("a",), NOW) == superfluous - 1
+    assert filed.collect() == 0
 
 
 def test_nothing_goes_while_there_is_no_snapshot_to_begin_from(tmp_path: Path) -> None:
