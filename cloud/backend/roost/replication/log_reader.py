@@ -118,7 +118,6 @@ def fetch_packed(store: ObjectStore, position: Position, stat: ObjectStat | None
     what was put there.
     """
     name = segment_name(position.epoch, position.seq)
-    trouble = "it cannot be read"
     for attempt in range(ATTEMPTS):
         try:
             stat = stat or store.stat(name)
@@ -132,8 +131,9 @@ def fetch_packed(store: ObjectStore, position: Position, stat: ObjectStat | None
         sha256 = hashlib.sha256(content).hexdigest()
         if stat.metadata.get(SHA256) == sha256:
             return content, sha256
-        trouble = "its checksum differs"
-    raise damaged(store, name, trouble)
+    if stat is not None and SHA256 not in stat.metadata:
+        raise _foreign(store, name, "it was not written by Roost, or lost its metadata")
+    raise damaged(store, name, "its checksum differs")
 
 
 def read_segment(store: ObjectStore, position: Position, content: bytes) -> Segment:
@@ -144,7 +144,7 @@ def read_segment(store: ObjectStore, position: Position, content: bytes) -> Segm
     except ValueError as error:
         raise damaged(store, name, str(error)) from error
     if segment.position != position:
-        raise damaged(store, name, f"it is segment {segment.seq} of epoch {segment.epoch}")
+        raise _foreign(store, name, f"it is segment {segment.seq} of epoch {segment.epoch}")
     return segment
 
 
@@ -177,6 +177,15 @@ def damaged(store: ObjectStore, name: str, why: str) -> ObjectDamaged:
     return ObjectDamaged(
         f"{name} in {store.place} is damaged: {why}. Put a good copy of it in its place, or restore to a "
         "moment before it with `roost backup restore --at`."
+    )
+
+
+def _foreign(store: ObjectStore, name: str, why: str) -> ObjectDamaged:
+    return ObjectDamaged(
+        f"{name} in {store.place} does not belong to the log: {why}. See who put it there, then remove it or "
+        "move it away. If it took a segment's place, put that back, or restore to a moment before it with "
+        "`roost backup restore --at`.",
+        code="foreign_segment",
     )
 
 
