@@ -61,7 +61,7 @@ def _prepared(size: int, sets: Sequence[QuestionSet], embedder: MiniLmEmbedder) 
         index.indexer.start()
         index.wait_complete()
         index.indexer.stop()
-        yield index
+        yield index.with_another_indexer()
 
 
 def _embedding(sets: Sequence[QuestionSet], embedder: MiniLmEmbedder) -> Figure:
@@ -165,6 +165,7 @@ def _rebuilt(index: MadeIndex, sets: Sequence[QuestionSet]) -> list[Figure]:
         index.indexer.start()
         embedding = _watch(index, asked, loop)
         index.indexer.stop()
+        index = index.with_another_indexer()
         index.indexer.remove_source("fresh")
         # As many removals as make a collection fat: it is built anew beside the live one.
         index.database.write(lambda db: chunks.forget_removed(db, range(10**9, 10**9 + SMALL + 5_001)))

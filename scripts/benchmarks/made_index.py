@@ -6,7 +6,7 @@ import random
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -34,6 +34,11 @@ class MadeIndex:
     vector_index: ChromaIndex
     indexer: KnowledgeIndexer
     retriever: FusedRetriever
+
+    def with_another_indexer(self) -> MadeIndex:
+        """One that has stopped does not start again."""
+        indexer = KnowledgeIndexer(self.database, self.embedder, self.vector_index, lambda *_: None)
+        return replace(self, indexer=indexer)
 
     def complete(self) -> bool:
         """Every chunk stands in the live collection, and nothing else does."""

@@ -15,7 +15,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -238,7 +238,8 @@ def _fill(index: Index, pages: Sequence[ExtractedPage]) -> None:
             near = chance.choice(real) + noise.normal(scale=0.03, size=index.embedder.dimension)
             vectors[sha256] = (near / np.linalg.norm(near)).astype(np.float16).tobytes()
         index.database.write(lambda db: chunks.store_vectors(db, model, vectors))
-    with _running(index):
+    another = KnowledgeIndexer(index.database, index.embedder, index.vector_index, lambda *_: None, pause_s=0)
+    with _running(replace(index, indexer=another)):
         pass
 
 

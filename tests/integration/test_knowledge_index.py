@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -400,6 +401,18 @@ def test_stopping_in_the_middle_takes_less_than_a_second(tmp_path: Path) -> None
         k.indexer.stop()
         assert time.monotonic() - began < 1.0
         assert len(embedder.texts) < len(SUBJECTS) * 20
+
+
+def test_a_start_that_a_stop_has_overtaken_embeds_nothing(tmp_path: Path) -> None:
+    """The lease was asked for while this process still started: it is another one's to embed."""
+    embedder = WordEmbedder()
+    with knowledge(tmp_path, embedder, start=False) as k:
+        k.indexer.replace("s", [page("backup")], [])
+        k.indexer.stop()
+        k.indexer.start()
+        assert not [each for each in threading.enumerate() if each.name == "embedding"]
+        k.indexer.stop()
+        assert embedder.texts == []
 
 
 _INDEX_FOR_EVER = """

@@ -88,22 +88,31 @@ class KnowledgeIndexer:
         self._embedded = 0
         self._size = 0
         self._counted: tuple[int, int, int] | None = None
+        self._starting = threading.Lock()
         self._thread: threading.Thread | None = None
         self._model_thread: ThreadPoolExecutor
 
     def start(self) -> None:
-        """Begins to embed what is missing. Nothing heavy is loaded while there are no chunks."""
-        self._stopping.clear()
-        self._thread = threading.Thread(target=self._run, name="embedding", daemon=True)
-        self._wake.set()
-        self._thread.start()
+        """Begins to embed what is missing, once and for all: not after `stop`. Nothing heavy is loaded while
+        there are no chunks.
+        """
+        with self._starting:
+            # A stop may come in the middle of a start: the lease was asked for at once.
+            if self._stopping.is_set() or self._thread is not None:
+                return
+            self._wake.set()
+            thread = threading.Thread(target=self._run, name="embedding", daemon=True)
+            thread.start()
+            self._thread = thread
 
     def stop(self) -> None:
-        """Returns within a second; what was not done is taken up at the next start."""
-        self._stopping.set()
+        """Returns within a second; what was not done is taken up by whoever starts next."""
+        with self._starting:
+            self._stopping.set()
+            thread = self._thread
         self._wake.set()
-        if self._thread is not None:
-            self._thread.join(STOP_WITHIN_S)
+        if thread is not None:
+            thread.join(STOP_WITHIN_S)
 
     def replace(self, source_id: str, changed: Sequence[ExtractedPage], removed_urls: Sequence[str]) -> None:
         """Makes the pages searchable by words before it returns; only new or changed passages are embedded
