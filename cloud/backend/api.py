@@ -3,6 +3,8 @@
 import sys
 
 from roost.serving import serve
+from roost.standard_streams import open_closed_streams
 
 if __name__ == "__main__":
+    open_closed_streams()
     sys.exit(serve())

@@ -116,6 +116,38 @@ def test_output_that_nobody_reads_is_no_trouble(tmp_path: Path) -> None:
     assert done.stderr == ""
 
 
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+@pytest.mark.parametrize("command", ["--version", "status", "bots list", "backup list"])
+def test_streams_that_are_closed_are_no_trouble(tmp_path: Path, command: str, closed: str) -> None:
+    done = subprocess.run(
+        ["sh", "-c", f'exec "$PYTHON" -m roost {command} {closed}'],
+        cwd=BACKEND,
+        env=surroundings(
+            tmp_path / "data", {"PYTHON": sys.executable, "BUCKET_DIR": str(tmp_path / "bucket")}
+        ),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    # There is no backup yet, which is said; nothing else is.
+    assert done.returncode == (1 if command == "backup list" else 0), done.stderr
+    assert "Traceback" not in done.stderr
+    assert "Error" not in done.stderr
+
+
+def test_a_server_without_standard_streams_writes_into_no_file_of_its_own(tmp_path: Path) -> None:
+    environ = surroundings(tmp_path, {"PYTHON": sys.executable, "PORT": "0", "HOST": "127.0.0.1"})
+    server = subprocess.Popen(["sh", "-c", 'exec "$PYTHON" api.py <&- >&- 2>&-'], cwd=BACKEND, env=environ)
+    try:
+        wait_for((tmp_path / "server.json").exists, "it is at work")
+        led_to = {str(Path(f"/proc/{server.pid}/fd/{number}").readlink()) for number in range(3)}
+        assert led_to == {os.devnull}
+    finally:
+        server.terminate()
+        assert server.wait(20) == 0
+
+
 def test_ctrl_c_ends_without_a_traceback(tmp_path: Path) -> None:
     with RoostProcess(tmp_path).start():
         asking = subprocess.Popen(

@@ -6,6 +6,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from roost.cli.main import Entry, run
+from roost.standard_streams import open_closed_streams
 
 if TYPE_CHECKING:
     from roost.cli.reaching import Unserved
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
 
 def main() -> int:
+    open_closed_streams()
     return run(sys.argv[1:], Entry(_serve, _open_folder, _open_history))
 
 
