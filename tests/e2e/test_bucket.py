@@ -30,6 +30,7 @@ from tests.fakes.small_disk import mounted
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(120)]
 
+WAITING = "Waiting for the bucket gs://roost."
 KEY = "a key of more than thirty-two characters"
 
 
@@ -360,6 +361,26 @@ def test_a_full_disk_is_told_and_waited_for(place: Place, tmp_path: Path) -> Non
             assert threads(roost) == {kept}
             assert roost.terminate() == 0
         assert not list(data_dir.glob("*.conflict-*"))
+
+
+def test_a_bucket_that_hangs_is_named_before_it_counts_as_out_of_reach(gcs: FakeGcs, tmp_path: Path) -> None:
+    with RoostProcess(tmp_path / "data", on(gcs)) as roost:
+        gcs.stall()
+        roost.launch()
+        seen: list[str] = []
+
+        def out_of_reach() -> bool:
+            reason = standing(roost)[1]
+            if reason not in seen:
+                seen.append(reason)
+            return len(seen) > 1 and seen[-1] != WAITING
+
+        wait_for(lambda: standing(roost)[1] != "Roost is starting.", "the bucket is asked")
+        wait_for(out_of_reach, "its silence is told")
+        assert seen[0] == WAITING
+        gcs.flow()
+        roost.wait_until_ready(40)
+        assert roost.terminate() == 0
 
 
 def test_a_disk_that_fills_up_is_told_and_waited_for_while_reads_go_on(place: Place, tmp_path: Path) -> None:

@@ -131,6 +131,8 @@ class Bucket:
         candidacy = self._candidacy = Candidacy(
             self._store, terms, self._clock, self._ids, self._stopping, taking.check, self._report
         )
+        # One that hangs is asked for seconds before it counts as out of reach.
+        self._readiness.set(State.RESTORING, f"Waiting for the bucket {self._store.place}.")
         pause_s = RETRY_FIRST_S
         while True:
             try:
