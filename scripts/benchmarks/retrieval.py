@@ -31,9 +31,10 @@ from roost.knowledge.retriever import FusedRetriever
 from roost.settings import REPOSITORY
 from roost.storage import chunks, foreign_matches
 from roost.storage.database import Database
-from scripts.benchmarks.question_sets import QuestionSet, manual_set, npm_set, public_sets
+from scripts.benchmarks.question_sets import Question, QuestionSet, manual_set, npm_set, public_sets
 from scripts.benchmarks.ranking_measures import Quality, quality
 from scripts.benchmarks.table import Figure, quantile, show
+from scripts.benchmarks.typing_errors import mistyped_questions, mistyped_texts
 
 if TYPE_CHECKING:
     from roost.knowledge.embeddings import Vector
@@ -43,6 +44,7 @@ SLICE = 1_000  # characters
 DEPTH = 30  # passages asked for: several may stand under one heading
 LARGE = 10_000  # chunks
 ROUNDS = 400
+MISTYPED_WORDS, MISTYPED_TIMES = 2, 2
 TARGETS = {"documentation": 0.80, "conversations": 0.82}
 
 
@@ -88,13 +90,45 @@ def _set_figures(questions: QuestionSet, embedder: MiniLmEmbedder) -> Iterator[F
         ]
         gold = [question.gold for question in questions.questions]
         fused = quality(rankings, gold)
-        plain = quality(_plain_rankings(questions, index), gold)
+        plain = quality(_plain_rankings(questions, questions.questions, index), gold)
+        mistyped_figures = list(_mistyped_figures(questions, index))
     yield from _quality_figures(questions.name, fused, plain)
     share = kept / len(gold)
     yield Figure(f"{questions.name}: answerable kept", f"{share:.1%}", ">= 97 %", "", share >= 0.97)
     if refused:
         share = sum(refused) / len(refused)
         yield Figure(f"{questions.name}: off-domain refused", f"{share:.1%}", ">= 95 %", "", share >= 0.95)
+    yield from mistyped_figures
+
+
+def _mistyped_figures(questions: QuestionSet, index: Index) -> Iterator[Figure]:
+    """The same with an error in each of two words, several times over; questions of other domains too."""
+    name = f"{questions.name} with typing errors"
+    asked = [
+        question
+        for seed in range(MISTYPED_TIMES)
+        for question in mistyped_questions(questions.questions, seed, MISTYPED_WORDS)
+    ]
+    gold = [question.gold for question in asked]
+    found = [
+        index.retriever.retrieve(question.text, previous=question.previous, limit=DEPTH) for question in asked
+    ]
+    rankings = [[_place(questions, passage.url) for passage in each.passages] for each in found]
+    fused = quality(rankings, gold)
+    plain = quality(_plain_rankings(questions, asked, index), gold)
+    yield Figure(f"{name}: nDCG@10", f"{fused.ndcg_at_10:.3f}", "", f"{plain.ndcg_at_10:.3f}", None)
+    yield Figure(f"{name}: hit@5", f"{fused.hit_at_5:.3f}", "", f"{plain.hit_at_5:.3f}", None)
+    kept = sum(each.confidence is not Confidence.REFUSE for each in found) / len(found)
+    yield Figure(f"{name}: answerable kept", f"{kept:.1%}", "", "", None)
+    foreign = [
+        text
+        for seed in range(MISTYPED_TIMES)
+        for text in mistyped_texts(questions.off_domain, seed, MISTYPED_WORDS)
+    ]
+    if foreign:
+        refused = [index.retriever.retrieve(text).confidence is Confidence.REFUSE for text in foreign]
+        share = sum(refused) / len(refused)
+        yield Figure(f"{name}: off-domain refused", f"{share:.1%}", ">= 95 %", "", share >= 0.95)
 
 
 def _quality_figures(name: str, fused: Quality, plain: Quality) -> Iterator[Figure]:
@@ -118,7 +152,7 @@ def _quality_figures(name: str, fused: Quality, plain: Quality) -> Iterator[Figu
     yield Figure(f"{name}: recall@5", f"{fused.recall_at_5:.3f}", "", f"{plain.recall_at_5:.3f}", None)
 
 
-def _plain_rankings(questions: QuestionSet, index: Index) -> list[list[str]]:
+def _plain_rankings(questions: QuestionSet, asked: Sequence[Question], index: Index) -> list[list[str]]:
     """What is usual: every section in slices of a fixed length, the nearest vectors, nothing else."""
     slices = [
         (f"{page.url}#{section.anchor}" if section.anchor else page.url, text)
@@ -128,9 +162,9 @@ def _plain_rankings(questions: QuestionSet, index: Index) -> list[list[str]]:
     ]
     matrix = np.stack([_vector(index, text) for _, text in slices])
     rankings = []
-    for question in questions.questions:
-        asked = f"{question.previous}\n{question.text}" if question.previous else question.text
-        order = np.argsort(-(matrix @ _vector(index, asked)))[: 2 * DEPTH]
+    for question in asked:
+        text = f"{question.previous}\n{question.text}" if question.previous else question.text
+        order = np.argsort(-(matrix @ _vector(index, text)))[: 2 * DEPTH]
         rankings.append([_place(questions, slices[place][0]) for place in order])
     return rankings
 
@@ -168,6 +202,7 @@ def _speed_figures(sets: Sequence[QuestionSet], embedder: MiniLmEmbedder) -> lis
     with _indexed("speed", pages, embedder) as index:
         _fill(index, pages)
         plain_ms = _timed_ms(index, asked, None)
+        mistyped_ms = _timed_ms(index, mistyped_texts(asked, 7, MISTYPED_WORDS), None)
         narrowed_ms = _timed_ms(index, asked, ["speed"])
         size = index.indexer.state().chunks
     return [
@@ -185,6 +220,14 @@ def _speed_figures(sets: Sequence[QuestionSet], embedder: MiniLmEmbedder) -> lis
             "",
             quantile(plain_ms, 0.99) <= 40,
         ),
+        Figure(
+            "with errors in two words, p50",
+            f"{quantile(mistyped_ms, 0.5):.1f} ms",
+            "<= 3 ms more",
+            "",
+            quantile(mistyped_ms, 0.5) <= quantile(plain_ms, 0.5) + 3,
+        ),
+        Figure("with errors in two words, p99", f"{quantile(mistyped_ms, 0.99):.1f} ms", "", "", None),
         Figure(
             "narrowed to one of two sources, p50",
             f"{quantile(narrowed_ms, 0.5):.1f} ms",

@@ -8,6 +8,7 @@ import hashlib
 import re
 import threading
 import time
+from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,8 +18,8 @@ if TYPE_CHECKING:
 
 
 class WordEmbedder:
-    """`reason` stands for a missing model; `delay_s` for a slow one. `texts` are all that were embedded, in
-    order.
+    """`reason` stands for a missing model; `delay_s` for a slow one; `known_words` are those of its language.
+    `texts` are all that were embedded, in order.
     """
 
     def __init__(self, model: str = "words", dimension: int = 64) -> None:
@@ -26,6 +27,7 @@ class WordEmbedder:
         self.dimension = dimension
         self.reason: str | None = None
         self.delay_s = 0.0
+        self.known_words: Collection[str] = ()
         self.texts: list[str] = []
         self._lock = threading.Lock()
 
@@ -34,6 +36,9 @@ class WordEmbedder:
 
     def count_tokens(self, text: str) -> int:
         return len(re.findall(r"\w+|[^\w\s]", text))
+
+    def words(self) -> Collection[str]:
+        return self.known_words
 
     def embed(self, text: str) -> Vector:
         if self.delay_s:

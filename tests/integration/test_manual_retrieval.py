@@ -30,6 +30,7 @@ from roost.storage import chat, foreign_matches
 from roost.storage.database import Database, Transaction
 from scripts.benchmarks.question_sets import manual_set
 from scripts.benchmarks.ranking_measures import quality
+from scripts.benchmarks.typing_errors import mistyped_questions, mistyped_texts
 
 pytestmark = [
     pytest.mark.integration,
@@ -44,6 +45,8 @@ HIT_AT_5 = 0.92
 MRR = 0.82
 KEPT = 0.96
 REFUSED = 0.95
+MISTYPED_NDCG = 0.78
+MISTYPED_KEPT = 0.93
 BY_WORDS_HIT_AT_5 = 0.72
 BY_WORDS_REFUSED = 0.90
 
@@ -106,6 +109,40 @@ def test_the_manual_refuses_what_it_does_not_say(retrievers: tuple[FusedRetrieve
         retrievers[0].retrieve(text).confidence is Confidence.REFUSE for text in manual_set().off_domain
     ]
     assert sum(refused) / len(refused) >= REFUSED
+
+
+def test_an_error_in_each_of_two_words_costs_little(
+    retrievers: tuple[FusedRetriever, FusedRetriever],
+) -> None:
+    questions = mistyped_questions(manual_set().questions, seed=1, words=2)
+    _read_every_word(retrievers[0])
+    found = [retrievers[0].retrieve(question.text, limit=10) for question in questions]
+    reached = quality(
+        [[passage.url for passage in retrieval.passages] for retrieval in found],
+        [question.gold for question in questions],
+    )
+    assert reached.ndcg_at_10 >= MISTYPED_NDCG
+    kept = [retrieval.confidence is not Confidence.REFUSE for retrieval in found]
+    assert sum(kept) / len(kept) >= MISTYPED_KEPT
+    assert [retrieval.query for retrieval in found] == [question.text for question in questions]
+
+
+def test_a_mistyped_question_about_something_else_is_refused(
+    retrievers: tuple[FusedRetriever, FusedRetriever],
+) -> None:
+    _read_every_word(retrievers[0])
+    asked = [*mistyped_texts(manual_set().off_domain, seed=1, words=2), "what is quantum entanglement"]
+    refused = [retrievers[0].retrieve(text).confidence is Confidence.REFUSE for text in asked]
+    assert sum(refused) / len(refused) >= REFUSED
+    assert refused[-1]
+
+
+def _read_every_word(retriever: FusedRetriever) -> None:
+    """Waits until slips are corrected: words are read in the background, from the first question on."""
+    deadline = time.monotonic() + 60
+    while retriever.search("telegrma", 3) != retriever.search("telegram", 3):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
 
 
 def test_without_a_model_words_still_find_and_still_refuse(

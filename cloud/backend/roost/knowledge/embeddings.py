@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -38,6 +39,12 @@ class Embedder(Protocol):
         ...
 
     def count_tokens(self, text: str) -> int: ...
+
+    def words(self) -> Collection[str]:
+        """The words that the model knows as a whole, in lower case: common ones of its language. Empty when
+        there is no model.
+        """
+        ...
 
     def embed(self, text: str) -> Vector:
         """Raises Unavailable when `missing()` has a reason."""
@@ -70,6 +77,11 @@ class MiniLmEmbedder:
         if self._tokenizer is None and self.missing() is not None:
             return estimate_tokens(text)
         return len(self._load_tokenizer().encode(text, add_special_tokens=False).ids)
+
+    def words(self) -> Collection[str]:
+        if self.missing() is not None:
+            return ()
+        return [word for word in self._load_tokenizer().get_vocab() if word.isalpha()]
 
     def embed(self, text: str) -> Vector:
         load_numpy()

@@ -19,6 +19,7 @@ from roost.knowledge.chunking import storable
 from roost.knowledge.embeddings import Embedder, QueryVectors
 from roost.knowledge.narrowing import Narrowed, RowSources, cosines
 from roost.knowledge.query_words import query_words
+from roost.knowledge.spelling import Reading, Spelling
 from roost.storage import chunks, foreign_matches
 from roost.storage.chunks import Snapshot, Term
 from roost.storage.database import Database
@@ -74,6 +75,7 @@ class FusedRetriever:
         self._index: _Index | None = None
         self._sizes: Mapping[str, int] | None = None
         self._row_sources = RowSources()
+        self._spelling = Spelling(database, embedder)
         self._counting = threading.Lock()
         self._searching = threading.BoundedSemaphore(SEARCHES_AT_ONCE)
 
@@ -95,14 +97,16 @@ class FusedRetriever:
         together = (
             f"{storable(previous)[:PREVIOUS_LIMIT]}\n{question}" if previous and previous.strip() else None
         )
-        vector = self._vector(question, together)
         with self._searching, self._database.read() as db:
             record = chunks.read_index(db)
             index = self._known(db, record.version)
             if index.chunks == 0:
                 return Retrieval(question, (), Confidence.REFUSE, index.version, ready=False)
             narrowed = self._narrowed(db, index, source_ids)
-            words = self._search_words(db, question, together, index, narrowed)
+            read = self._read(db, question, index)
+            read_together = None if together is None else self._read(db, together, index)
+            vector = self._vector(read, read_together)
+            words = self._search_words(db, read, read_together, index, narrowed)
             near = self._nearest(db, record.collection, vector, narrowed)
             candidates = list(dict.fromkeys((*words.scores, *near)))
             meaning = _meaning(vector, chunks.read_vectors(db, self._embedder.model, candidates, source_ids))
@@ -122,23 +126,23 @@ class FusedRetriever:
         """The nearest passages whatever their confidence, for people who search the knowledge themselves."""
         return self.retrieve(query, limit=limit, source_ids=source_ids).passages
 
-    def _vector(self, question: str, together: str | None) -> Vector | None:
+    def _vector(self, question: Reading, together: Reading | None) -> Vector | None:
         """The question's unit vector, blended with that of the follow-up; None while there is no model."""
         if self._embedder.missing() is not None:
             return None
-        vector = self._queries.embed(question)
+        vector = self._queries.embed(question.text)
         if together is None:
             return vector
         weight = fusion.LAST_TURN_WEIGHT
-        blended: Vector = weight * vector + (1 - weight) * self._queries.embed(together)
+        blended: Vector = weight * vector + (1 - weight) * self._queries.embed(together.text)
         blended /= max(float(blended @ blended) ** 0.5, 1e-12)
         return blended
 
     def _search_words(
         self,
         db: Snapshot,
-        question: str,
-        together: str | None,
+        question: Reading,
+        together: Reading | None,
         index: _Index,
         narrowed: Narrowed | None,
     ) -> _Words:
@@ -152,9 +156,12 @@ class FusedRetriever:
             evidence=weight * last.evidence + (1 - weight) * both.evidence,
         )
 
-    def _words(self, db: Snapshot, query: str, index: _Index, narrowed: Narrowed | None) -> _Words:
+    def _read(self, db: Snapshot, question: str, index: _Index) -> Reading:
+        return self._spelling.read(question, lambda word: self._count(db, Term(word), index.version))
+
+    def _words(self, db: Snapshot, query: Reading, index: _Index, narrowed: Narrowed | None) -> _Words:
         terms, counts = [], []
-        for word in query_words(query):
+        for word in query_words(query.text):
             term = Term(word)
             count = self._count(db, term, index.version)
             if count == 0 and len(word) >= PREFIX_FROM:
@@ -163,7 +170,8 @@ class FusedRetriever:
             if count:
                 terms.append(term)
             if word.isalnum():
-                counts.append(count)
+                # A guessed word helps the search, and counts for the evidence as the unknown one it is.
+                counts.append(0 if word in query.guessed else count)
         best_by_words = chunks.best_by_words if narrowed is None else narrowed.best_by_words
         scores = best_by_words(db, terms, CANDIDATES)
         return _Words(
@@ -190,6 +198,7 @@ class FusedRetriever:
         if known is not None:
             return known
         known = _Index(version, chunks.count_chunks(db), foreign_matches.read(db, self._embedder.model))
+        self._spelling.follow(chunks.newest_row(db))
         with self._counting:
             if version == self._counts_version:
                 self._index = known

@@ -214,6 +214,20 @@ def read_vectors(
     return {row: vector for row, source, vector in placed if source_ids is None or source in source_ids}
 
 
+def newest_row(db: Connection) -> int:
+    """The highest row there is; 0 where there is none."""
+    return int(db.execute(text("SELECT coalesce(max(row), 0) FROM chunks")).scalar_one())
+
+
+def texts_after(db: Connection, row: int, limit: int) -> tuple[list[str], int]:
+    """What the next chunks beyond `row` say, with their headings; and up to which row that was."""
+    found = db.execute(
+        text("SELECT row, breadcrumb, text FROM chunks WHERE row > :row ORDER BY row LIMIT :limit"),
+        {"row": row, "limit": limit},
+    ).all()
+    return [f"{entry.breadcrumb}\n{entry.text}" for entry in found], found[-1].row if found else row
+
+
 _SOURCES_OF_ROWS = text("SELECT row, source_id FROM chunks WHERE row IN (SELECT value FROM json_each(:rows))")
 
 
@@ -249,10 +263,7 @@ def unembedded(db: Connection, model: str, limit: int, after_row: int = 0) -> tu
         ),
         {"model": model, "limit": limit, "after": after_row},
     ).all()
-    if len(rows) == limit:
-        last = int(rows[-1].row)
-    else:
-        last = int(db.execute(text("SELECT coalesce(max(row), 0) FROM chunks")).scalar_one())
+    last = int(rows[-1].row) if len(rows) == limit else newest_row(db)
     return {row.embedded_sha256: _chunk(row) for row in rows}, max(last, after_row)
 
 
