@@ -57,6 +57,7 @@ class Interaction:
     texts: list[str] = field(default_factory=list)
     told: list[str] = field(default_factory=list)
     custom_id: str | None = None
+    rights: Json = field(default_factory=dict)
 
     def event(self, bot: FakeBot, given: Json) -> Json:
         options = []
@@ -64,7 +65,7 @@ class Interaction:
             options = [{"name": "question", "type": 3, "value": given["question"]}]
         user = person(self.user_id)
         place = (
-            {"guild_id": bot.guild_id, "member": bot.member(user), "context": 0}
+            {"guild_id": bot.guild_id, "member": bot.member(user) | self.rights, "context": 0}
             if self.in_server
             else {"user": user, "context": 1}
         )
@@ -346,6 +347,8 @@ class FakeBot:
         interaction = self._interaction(channel_id, str(given["user_id"]), in_server=in_server)
         interaction.message_id = message["id"]
         interaction.custom_id = given.get("custom_id")
+        if "permissions" in given:
+            interaction.rights = {"permissions": given["permissions"]}
         if interaction.custom_id is None:
             [button] = [
                 each

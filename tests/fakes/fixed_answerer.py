@@ -5,12 +5,15 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 from roost.domain.answers import Answer, AnswerEvent, Finished, Question, SourcesFound, TextAdded
 
 
 class FixedAnswerer:
-    """Answers `Answer to: <question>`. While held it waits; `deltas` come with `pause_s` between them."""
+    """Answers `Answer to: <question>`. While held it waits; `deltas` come with `pause_s` between them;
+    those that came are the answer when it is stopped among them.
+    """
 
     def __init__(self) -> None:
         self.questions: list[Question] = []
@@ -37,8 +40,10 @@ class FixedAnswerer:
                 break
         answer = self.answer_made(question)
         yield SourcesFound(answer.citations)
-        for delta in self.deltas:
+        deltas = self.deltas
+        for place, delta in enumerate(deltas):
             if stopped():
+                answer = replace(answer, text="".join(deltas[:place]), stopped=True)
                 break
             yield TextAdded(delta)
             time.sleep(self.pause_s)

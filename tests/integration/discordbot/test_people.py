@@ -152,7 +152,7 @@ def test_an_answer_that_grew_in_one_message_gets_its_thumbs_with_the_last_edit(
     else:
         discord.private(TOKEN, ANNA, "write")
     message = wait_for_message(discord, 1)
-    assert discord.buttons(TOKEN, message) == []
+    assert discord.buttons(TOKEN, message) == [chat_wording.STOP]
     wait_until(lambda: house.inbox_statuses() == {"done": 1})
     assert [each["text"] for each in shown(discord)] == ["Answer to: write"]
     assert discord.buttons(TOKEN, message) == PLAIN

@@ -80,6 +80,7 @@ def test_the_command_menu_is_set_and_every_command_answers(
         "start",
         "help",
         "ask",
+        "stop",
         "stats",
         "clear",
         "forget",

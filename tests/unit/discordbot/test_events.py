@@ -182,3 +182,21 @@ def test_the_last_messages_of_channels_and_threads_are_known() -> None:
     }
     assert last_messages(guild) == {1: 5, 3: 6}
     assert mark_of({"id": "5", "channel_id": "1"}) == ChannelMark(1, None, 5)
+
+
+@pytest.mark.parametrize(
+    ("permissions", "moderates"),
+    [
+        ("8192", True),
+        ("8", True),
+        (str((1 << 50) - 1 - (1 << 13) - (1 << 3)), False),
+        (8192, False),
+        ("-1", False),
+        ("x", False),
+    ],
+)
+def test_a_moderator_is_who_may_manage_messages(permissions: object, *, moderates: bool) -> None:
+    read = read_press(pressed(member={"user": {"id": "40"}, "permissions": permissions}))
+    assert read is not None
+    assert read[0].moderator is moderates
+    assert read_stored(read[0].to_update().payload) == read[0]

@@ -20,6 +20,7 @@ ACTION_ROW, BUTTON = 1, 2
 CHOSEN_STYLE, PLAIN_STYLE, DANGER_STYLE = 1, 2, 4
 
 _THUMB = re.compile(r"(up|down):([0-9a-f-]{36})")
+_STOP = re.compile(r"stop:([0-9]{1,18}|[1-8][0-9]{18})")
 _CONFIRM = re.compile(r"(forget|keep):([0-9]{1,19})")
 
 
@@ -36,6 +37,11 @@ def thumb_buttons(answer_id: str, chosen: Thumb | None = None) -> Components:
     )
 
 
+def stop_button(update_id: int) -> Components:
+    """Stands under the growing answer to that question."""
+    return _row(({"style": PLAIN_STYLE, "label": chat_wording.STOP, "custom_id": f"stop:{update_id}"},))
+
+
 def confirm_buttons(person_id: int) -> Components:
     """Ask whoever wants to be forgotten; nobody else's press counts."""
     return _row(
@@ -50,6 +56,12 @@ def read_thumb(custom_id: str) -> tuple[Thumb, str] | None:
     """The thumb and the answer's id; None for every other button."""
     found = _THUMB.fullmatch(custom_id)
     return ("up" if found[1] == "up" else "down", found[2]) if found else None
+
+
+def read_stop(custom_id: str) -> int | None:
+    """The question whose answer is to be stopped; None for every other button."""
+    found = _STOP.fullmatch(custom_id)
+    return int(found[1]) if found else None
 
 
 def read_confirmation(custom_id: str) -> tuple[bool, int] | None:

@@ -21,6 +21,7 @@ from roost.domain.answers import Question
 from roost.domain.bots import BotCredentials
 from roost.domain.chat_commands import parse_command
 from roost.errors import NotFound, RemoteError
+from roost.services.answer_stops import AnswerStops
 from roost.services.answer_stream import begin_answering
 from roost.services.bot_services import BotServices
 from roost.services.chat_pacing import ChatPacing
@@ -45,6 +46,7 @@ class Chats:
         storage: StorageCalls,
         monotonic_s: Callable[[], float],
         closed: threading.Event,
+        stops: AnswerStops,
         spawn: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]],
         note: Callable[[str, str], None],
     ) -> None:
@@ -57,6 +59,7 @@ class Chats:
         self._storage = storage
         self._monotonic_s = monotonic_s
         self._closed = closed
+        self._stops = stops
         self._spawn = spawn
         self._note = note
         self._growth_pacing = ChatPacing(GROWTH_PER_CHANNEL_S, monotonic_s)
@@ -178,9 +181,10 @@ class Chats:
                     context=context,
                 )
                 name = f"answer-{self._bot_id[:8]}"
-                answer = await growing.follow(
-                    begin_answering(self._services.answerer, asked, self._closed, name)
-                )
+                with self._stops.making(incoming.id) as stop:
+                    await self._storage.run(self._stops.recall, incoming.id)
+                    events = begin_answering(self._services.answerer, asked, self._closed, stop, name)
+                    answer = await growing.follow(events)
         finally:
             answered.set()
         answer_id = self._inbox.new_answer_id()

@@ -20,6 +20,7 @@ from roost.discordbot.sessions import DiscordAddress, Sessions
 from roost.discordbot.storage_calls import StorageCalls
 from roost.domain.bots import BotCredentials, Transport
 from roost.errors import RemoteError, RemoteRejected, RoostError
+from roost.services.answer_stops import AnswerStops
 from roost.services.bot_services import BotServices
 from roost.services.chat_queues import ChatQueues
 from roost.services.gateway_inbox import GatewayInbox
@@ -59,6 +60,7 @@ class DiscordConnection:
         self._delivery = Delivery(
             self._bot_id, posts, services.inbox, storage, chance, self._note, self._token_refused
         )
+        stops = AnswerStops(self._bot_id, services.inbox)
         self._chats = Chats(
             credentials,
             posts,
@@ -67,6 +69,7 @@ class DiscordConnection:
             storage,
             clock.monotonic_s,
             self._closed,
+            stops,
             self._queues.spawn,
             self._note,
         )
@@ -92,7 +95,7 @@ class DiscordConnection:
                 posts, address.interactions_url, self._arrivals.take_brought, clock, chance
             )
         application_id = int(credentials.bot.platform_bot_id)
-        self._presses = Presses(self._bot_id, application_id, services, storage, posts)
+        self._presses = Presses(self._bot_id, application_id, services, storage, posts, stops)
         self._commands_offered = False
         self._unfinished: list[InboxEntry] = []
 

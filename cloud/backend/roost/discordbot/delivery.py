@@ -27,6 +27,8 @@ RETRY = Backoff(first_s=0.5, cap_s=5.0)
 CLOSED = frozenset(("403", "10003", "50001", "50007", "50013"))
 """Unknown channel, no access, no messages to this person, no permission."""
 CHANNELS_NOTED_AT_MOST = 1_000
+NO_BUTTONS: Components = []
+"""Takes away those of the message while it grew, which an edit without a word on them leaves."""
 
 
 @dataclass(slots=True)
@@ -141,7 +143,9 @@ class Delivery:
             try:
                 if part:
                     return await self._posts.follow_up(place.application_id, place.token, content, components)
-                post = await self._posts.edit_original(place.application_id, place.token, content, components)
+                post = await self._posts.edit_original(
+                    place.application_id, place.token, content, components or NO_BUTTONS
+                )
                 place.message_id = post.id
                 return post
             except InteractionExpired:
@@ -150,7 +154,9 @@ class Delivery:
             raise InteractionExpired("Discord takes no answer any more that the asker alone sees.")
         if part == 0 and place.message_id is not None:
             try:
-                return await self._posts.edit(place.channel_id, place.message_id, content, components)
+                return await self._posts.edit(
+                    place.channel_id, place.message_id, content, components or NO_BUTTONS
+                )
             except PostRefused as error:
                 if error.code != UNKNOWN_MESSAGE and place.incoming.command is None:
                     raise
@@ -172,7 +178,7 @@ class Delivery:
             place.message_id = post.id
         if post.content.strip() != addressed.strip() or post.has_buttons != bool(components):
             # The nonce was known: this is what was shown before a kill, and it has grown since.
-            return await self._posts.edit(place.channel_id, post.id, addressed, components)
+            return await self._posts.edit(place.channel_id, post.id, addressed, components or NO_BUTTONS)
         return post
 
     async def _send_and_mark(self, update_id: int, place: Place, reply: Reply, *, last: bool) -> None:

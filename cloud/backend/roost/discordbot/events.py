@@ -21,6 +21,7 @@ PLAIN_MESSAGE, REPLY = 0, 19
 SLASH_COMMAND, PRESSED_BUTTON = 2, 3
 TEXT_OPTION = 3
 CUSTOM_ID_LIMIT = 100
+ADMINISTRATOR, MANAGE_MESSAGES = 1 << 3, 1 << 13
 _UNSTORABLE = re.compile(r"[\0\ud800-\udfff]")
 _MENTION = re.compile(r"<@!?(\d{1,20})>")
 
@@ -68,13 +69,17 @@ class Incoming:
 
 @dataclass(frozen=True, slots=True)
 class Press:
-    """Somebody pressed a button under a message of the bot, which may be old. All ids are snowflakes."""
+    """Somebody pressed a button under a message of the bot, which may be old. All ids are snowflakes.
+
+    `moderator`: they may delete others' messages there.
+    """
 
     id: int
     channel_id: int
     message_id: int
     person_id: int
     custom_id: str
+    moderator: bool = False
 
     @property
     def person(self) -> str:
@@ -188,7 +193,7 @@ def read_press(interaction: Mapping[str, Any]) -> tuple[Press, str] | None:
     if interaction_id is None or channel_id is None or message_id is None or person_id is None:
         return None
     known = _storable(custom_id)[:CUSTOM_ID_LIMIT] if isinstance(custom_id, str) else ""
-    return Press(interaction_id, channel_id, message_id, person_id, known), token
+    return Press(interaction_id, channel_id, message_id, person_id, known, _moderates(interaction)), token
 
 
 def last_messages(guild: Mapping[str, Any]) -> dict[int, int]:
@@ -206,6 +211,12 @@ def _person_of(interaction: Mapping[str, Any]) -> int | None:
     """Who began an interaction: in a server a member, privately a user."""
     person = _mapping(interaction.get("user") or _mapping(interaction.get("member")).get("user"))
     return snowflake(person.get("id"))
+
+
+def _moderates(interaction: Mapping[str, Any]) -> bool:
+    """Discord tells what a member may do in the interaction's channel, as the decimal of a bit set."""
+    permissions = snowflake(_mapping(interaction.get("member")).get("permissions"))
+    return permissions is not None and bool(permissions & (ADMINISTRATOR | MANAGE_MESSAGES))
 
 
 def _typed(content: str, own_id: int, names: Mapping[int, str]) -> str:

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from urllib.parse import urlsplit
 
 from roost.discordbot.buttons import Components
+from roost.domain import chat_wording
 from roost.domain.answers import Answer, Citation
 from roost.domain.message_splitting import split_markdown, utf16_length
 from roost.domain.tables import with_tables_laid_out
@@ -34,7 +35,8 @@ _DEEP_HEADING = re.compile(r"^ {0,3}#{4,6}\s+(.*?)\s*#*\s*$")
 
 def answer_parts(answer: Answer) -> list[str]:
     """An answer with its numbered sources as messages in order; at least one, each within Discord's limit."""
-    shown = answer.text.strip() or "There is no answer to this."
+    nothing = chat_wording.STOPPED_UNWRITTEN if answer.stopped else chat_wording.NO_ANSWER
+    shown = answer.text.strip() or nothing
     if answer.citations:
         shown += "\n\n**Sources**\n" + "\n".join(
             f"[{each.n}] [{_title(each)}]({each.url})" for each in answer.citations

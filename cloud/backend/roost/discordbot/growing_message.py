@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
+from roost.discordbot.buttons import stop_button
 from roost.discordbot.delivery import Delivery, Place
 from roost.discordbot.formatting import growing_part
 from roost.domain.answers import Answer, Citation
@@ -61,7 +62,7 @@ class GrowingMessage:
         self._pacing.wrote(self._place.channel_id)
         before = self._place.message_id
         try:
-            await self._delivery.post(self._place, content, 0)
+            await self._delivery.post(self._place, content, 0, stop_button(self._place.incoming.id))
         except RemoteError as error:
             if error.retry_after_s is not None:
                 self._pacing.hold(self._place.channel_id, error.retry_after_s)

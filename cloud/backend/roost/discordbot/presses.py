@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
-from roost.discordbot.buttons import Components, Thumb, read_confirmation, read_thumb, thumb_buttons
+from roost.discordbot import wording
+from roost.discordbot.buttons import (
+    Components,
+    Thumb,
+    read_confirmation,
+    read_stop,
+    read_thumb,
+    thumb_buttons,
+)
 from roost.discordbot.client import InteractionExpired
 from roost.discordbot.events import Press
 from roost.discordbot.posts import Posts
 from roost.discordbot.storage_calls import StorageCalls
 from roost.domain import chat_wording
+from roost.domain.stopping import StopVerdict
 from roost.errors import Forbidden, NotFound, RemoteError
+from roost.services.answer_stops import AnswerStops
 from roost.services.bot_services import BotServices
 
 
@@ -20,7 +30,13 @@ class Presses:
     """
 
     def __init__(
-        self, bot_id: str, application_id: int, services: BotServices, storage: StorageCalls, posts: Posts
+        self,
+        bot_id: str,
+        application_id: int,
+        services: BotServices,
+        storage: StorageCalls,
+        posts: Posts,
+        stops: AnswerStops,
     ) -> None:
         self._bot_id = bot_id
         self._application_id = application_id
@@ -29,10 +45,17 @@ class Presses:
         self._privacy = services.privacy
         self._storage = storage
         self._posts = posts
+        self._stops = stops
 
     async def handle(self, press: Press, token: str | None) -> None:
         if thumb := read_thumb(press.custom_id):
             await self._judge(press, token, *thumb)
+        elif (update_id := read_stop(press.custom_id)) is not None:
+            verdict = await self._storage.run(
+                self._stops.stop, update_id, press.person, moderator=press.moderator
+            )
+            if verdict is not StopVerdict.STOPPED:
+                await self._tell(token, wording.STOPS[verdict])
         elif confirmed := read_confirmation(press.custom_id):
             forgetting, asked_id = confirmed
             if asked_id != press.person_id:

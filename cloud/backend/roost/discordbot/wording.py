@@ -6,6 +6,7 @@ from typing import Any
 
 from roost.domain import chat_wording
 from roost.domain.chat import ChatStats, DayUse
+from roost.domain.stopping import StopVerdict
 
 SLASH_COMMAND, TEXT_OPTION = 1, 3
 SERVERS, PRIVATE_WITH_BOT = 0, 1
@@ -17,6 +18,10 @@ HIDDEN = (
     " mention me in your message."
 )
 NOTED = "Noted"
+STOPS = {
+    StopVerdict.FINISHED: chat_wording.ALREADY_FINISHED,
+    StopVerdict.NOT_YOURS: "Only the person who asked, or a moderator, can stop this answer.",
+}
 
 
 def commands() -> list[dict[str, Any]]:

@@ -22,11 +22,12 @@ AnswerEvents = asyncio.Queue[AnswerEvent | Exception]
 
 
 def begin_answering(
-    answerer: Answerer, question: Question, closed: threading.Event, name: str
+    answerer: Answerer, question: Question, closed: threading.Event, stop: threading.Event, name: str
 ) -> AnswerEvents:
     """Makes the answer in a thread of its own: a daemon, so that a silent endpoint cannot hold up the exit.
 
-    Once `closed` nothing is told any more. What the answering raises comes as the last event.
+    Once `closed` nothing is told any more; at `stop` the answer ends with the text so far. What the answering
+    raises comes as the last event.
     """
     events: AnswerEvents = asyncio.Queue()
     loop = asyncio.get_running_loop()
@@ -37,7 +38,7 @@ def begin_answering(
 
     def answer() -> None:
         try:
-            for event in answerer.answer(question, closed.is_set):
+            for event in answerer.answer(question, lambda: closed.is_set() or stop.is_set()):
                 tell(event)
         except Exception as error:  # noqa: BLE001 - the thread's edge - the chat's task gets it
             tell(error)

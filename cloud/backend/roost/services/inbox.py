@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from roost.clock import Clock, Ids, parse_timestamp, timestamp
 from roost.domain.answers import Answer, Turn
 from roost.domain.chat import ChatStats
+from roost.domain.stopping import StopVerdict
 from roost.storage import chat
 from roost.storage import inbox as store
 from roost.storage.database import Database, Transaction
@@ -163,6 +164,22 @@ class Inbox:
 
     def set_stream_message(self, bot_id: str, update_id: int, message_id: int | None) -> None:
         self._database.write(lambda db: store.set_stream_message(db, bot_id, update_id, message_id))
+
+    def want_stop(self, bot_id: str, update_id: int, by: str, *, moderator: bool) -> StopVerdict:
+        """Remembers, over restarts too, that the question's answer is to end early. May be repeated."""
+        now = self._clock.now()
+        return self._database.write(
+            lambda db: store.want_stop(db, bot_id, update_id, by, now, moderator=moderator)
+        )
+
+    def stop_is_wanted(self, bot_id: str, update_id: int) -> bool:
+        with self._database.read() as db:
+            return store.stop_is_wanted(db, bot_id, update_id)
+
+    def unanswered_before(self, bot_id: str, entry: InboxEntry, chat_key: str) -> list[int]:
+        """What the sender of `entry` said in a conversation before it and has no answer to, oldest first."""
+        with self._database.read() as db:
+            return store.unanswered_before(db, bot_id, entry, chat_key)
 
     def move_chat(self, bot_id: str, old: str, new: str) -> None:
         """The platform calls a chat by a new id; its conversations go on under that. May be repeated."""

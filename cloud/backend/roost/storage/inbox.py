@@ -12,6 +12,7 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from roost.clock import parse_timestamp, timestamp
+from roost.domain.stopping import StopVerdict, judge_stop
 from roost.errors import NotFound
 from roost.storage import chat
 from roost.storage.statements import text
@@ -252,6 +253,56 @@ def set_stream_message(db: Connection, bot_id: str, update_id: int, message_id: 
         ),
         {"message_id": message_id, "bot_id": bot_id, "update_id": update_id},
     )
+
+
+def want_stop(
+    db: Connection, bot_id: str, update_id: int, by: str, at: datetime, *, moderator: bool
+) -> StopVerdict:
+    """Remembers that the question's answer is to end early, where `by` may say so."""
+    key = {"bot_id": bot_id, "update_id": update_id}
+    row = db.execute(
+        text("SELECT person, status FROM inbox WHERE bot_id = :bot_id AND update_id = :update_id"), key
+    ).one_or_none()
+    asker, unanswered = (row.person, row.status == "received") if row is not None else (None, False)
+    verdict = judge_stop(asker, by, unanswered=unanswered, moderator=moderator)
+    if verdict is StopVerdict.STOPPED:
+        db.execute(
+            text(
+                "UPDATE inbox SET stop_wanted_at = :at"
+                " WHERE bot_id = :bot_id AND update_id = :update_id AND stop_wanted_at IS NULL"
+            ),
+            {**key, "at": timestamp(at)},
+        )
+    return verdict
+
+
+def stop_is_wanted(db: Connection, bot_id: str, update_id: int) -> bool:
+    row = db.execute(
+        text("SELECT stop_wanted_at FROM inbox WHERE bot_id = :bot_id AND update_id = :update_id"),
+        {"bot_id": bot_id, "update_id": update_id},
+    ).one_or_none()
+    return row is not None and row.stop_wanted_at is not None
+
+
+def unanswered_before(db: Connection, bot_id: str, entry: InboxEntry, chat_key: str) -> list[int]:
+    """What the sender of `entry` said in a conversation before it and has no answer to, oldest first."""
+    rows = db.execute(
+        text(
+            "SELECT update_id FROM inbox"
+            " WHERE bot_id = :bot_id AND status IN ('received', 'answered') AND status = 'received'"
+            " AND chat_key = :chat_key AND person = :person"
+            " AND (received_at, update_id) < (:received_at, :update_id)"
+            " ORDER BY received_at, update_id"
+        ),
+        {
+            "bot_id": bot_id,
+            "chat_key": chat_key,
+            "person": entry.update.person,
+            "received_at": entry.received_at,
+            "update_id": entry.update.update_id,
+        },
+    )
+    return [row.update_id for row in rows]
 
 
 def count_received_since(db: Connection, bot_ids: Sequence[str], since: datetime) -> dict[str, int]:

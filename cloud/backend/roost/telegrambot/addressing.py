@@ -23,6 +23,7 @@ from roost.telegrambot.updates import (
 
 QUOTED_LIMIT = 2_000
 COMPARED = 40
+STOP = "stop"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,11 @@ def to_inbox(update: Mapping[str, Any], myself: Myself) -> Update | None:
         case IncomingMessage() if event.moved_to is not None:
             return Update(update_id, f"{event.chat_id}/moved", payload)
         case IncomingMessage() if is_for(event, myself):
+            command = read_request(event, myself).command
+            if command is not None and command.name == STOP:
+                # Not behind the answer that it is to stop.
+                key = f"{event.chat_id}/stop/{event.sender_id}"
+                return Update(update_id, key, payload, person(event.sender_id))
             return Update(update_id, event.chat_key, payload, person(event.sender_id))
         case Press():
             # Not behind the answer that is being made for the same person: a press is answered at once.

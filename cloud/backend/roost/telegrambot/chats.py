@@ -14,7 +14,9 @@ from telegram.error import TelegramError
 from roost.domain import chat_wording
 from roost.domain.answers import Question
 from roost.domain.bots import BotCredentials
+from roost.domain.stopping import StopVerdict
 from roost.errors import NotFound
+from roost.services.answer_stops import AnswerStops
 from roost.services.answer_stream import begin_answering
 from roost.services.bot_services import BotServices
 from roost.storage.inbox import FORGOTTEN, InboxEntry, fresh_replies
@@ -48,6 +50,7 @@ class Chats:
         pacing: ChatPacing,
         monotonic_s: Callable[[], float],
         closed: threading.Event,
+        stops: AnswerStops,
         spawn: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]],
         note: Callable[[str, str], None],
     ) -> None:
@@ -61,6 +64,7 @@ class Chats:
         self._drafts = Drafts(client, monotonic_s)
         self._monotonic_s = monotonic_s
         self._closed = closed
+        self._stops = stops
         self._spawn = spawn
         self._note = note
         self._answering = asyncio.Semaphore(ANSWERS_AT_ONCE)
@@ -100,11 +104,9 @@ class Chats:
         self, entry: InboxEntry, message: IncomingMessage, place: Place, request: Request
     ) -> None:
         bot, chat_key, command = self._credentials.bot, entry.update.chat_key, request.command
-        if request.text is None:
-            await self._say(entry, place, wording.ONLY_TEXT)
-            return
-        if not request.text.strip():
-            await self._say(entry, place, wording.ONLY_TEXT if message.private else wording.EMPTY_MENTION)
+        if request.text is None or not request.text.strip():
+            mentioned = request.text is not None and not message.private
+            await self._say(entry, place, wording.EMPTY_MENTION if mentioned else wording.ONLY_TEXT)
             return
         match command.name if command else None:
             case None:
@@ -119,6 +121,8 @@ class Chats:
                 await self._say(entry, place, wording.welcome(bot.name))
             case "help":
                 await self._say(entry, place, wording.help_text(bot.name))
+            case "stop":
+                await self._stop(entry, message, place)
             case "clear":
                 await self._delivery.stored(self._inbox.clear_context, self._bot_id, chat_key)
                 await self._say(entry, place, wording.CLEARED)
@@ -133,6 +137,14 @@ class Chats:
                 await self._say(entry, place, wording.stats(stats, use, place.chat_id))
             case _:
                 await self._say(entry, place, wording.UNKNOWN_COMMAND)
+
+    async def _stop(self, entry: InboxEntry, message: IncomingMessage, place: Place) -> None:
+        """The answer itself is what is seen of a stop."""
+        verdict = await self._delivery.stored(self._stops.stop_latest, entry, message.chat_key)
+        if verdict is StopVerdict.STOPPED:
+            await self._drop(entry.update.update_id, "it stopped an answer")
+        else:
+            await self._say(entry, place, wording.NOTHING_TO_STOP)
 
     async def _refuse(self, entry: InboxEntry, place: Place) -> None:
         """One sentence for a chat that is not allowed, ever; after that, silence."""
@@ -175,6 +187,7 @@ class Chats:
         self._under_way[place.chat_id] += 1
         answered = self._show_typing(place)
         try:
+            update_id = entry.update.update_id
             async with self._answering:
                 context = await self._delivery.stored(
                     self._inbox.context, self._bot_id, entry.update.chat_key
@@ -187,8 +200,10 @@ class Chats:
                     context=with_quoted(context, request.quoted),
                 )
                 name = f"answer-{self._bot_id[:8]}"
-                events = begin_answering(self._services.answerer, asked, self._closed, name)
-                answer = await growing.follow(events)
+                with self._stops.making(update_id) as stop:
+                    await self._delivery.stored(self._stops.recall, update_id)
+                    events = begin_answering(self._services.answerer, asked, self._closed, stop, name)
+                    answer = await growing.follow(events)
             answer_id = self._inbox.new_answer_id()
             made = with_buttons(answer_parts(answer), thumb_buttons(answer_id))
             payloads = [part.to_json() for part in made]

@@ -19,6 +19,7 @@ from telegram.error import TelegramError
 from roost.clock import Clock
 from roost.domain.bots import BotCredentials
 from roost.errors import RoostError, Unavailable
+from roost.services.answer_stops import AnswerStops
 from roost.services.bot_presence import TICK_EVERY_S
 from roost.services.bot_services import BotServices
 from roost.services.chat_queues import ChatQueues
@@ -93,6 +94,7 @@ class TelegramConnection:
             self._move_chat,
             clock.monotonic_s,
         )
+        stops = AnswerStops(self._bot_id, services.inbox)
         self._chats = Chats(
             credentials,
             client,
@@ -101,10 +103,11 @@ class TelegramConnection:
             pacing,
             clock.monotonic_s,
             self._closed,
+            stops,
             self._queues.spawn,
             self._note,
         )
-        self._presses = Presses(self._bot_id, client, services, self._delivery, pacing)
+        self._presses = Presses(self._bot_id, client, services, self._delivery, pacing, stops)
         self._opened = False
         self._bringing: set[asyncio.Task[Any]] = set()
         self._webhook: TelegramWebhook | None = None

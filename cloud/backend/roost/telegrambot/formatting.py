@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
+from roost.domain import chat_wording
 from roost.domain.answers import Answer, Citation
 from roost.domain.message_splitting import split_markdown, utf16_length
 from roost.domain.tables import with_tables_laid_out
@@ -78,7 +79,8 @@ def with_buttons(made: Sequence[Part], buttons: tuple[tuple[str, str], ...]) -> 
 
 def answer_parts(answer: Answer) -> list[Part]:
     """An answer with its numbered sources as messages in order; at least one."""
-    shown = answer.text.strip() or "There is no answer to this."
+    nothing = chat_wording.STOPPED_UNWRITTEN if answer.stopped else chat_wording.NO_ANSWER
+    shown = answer.text.strip() or nothing
     if answer.citations:
         shown += "\n\n**Sources**\n" + "\n".join(
             f"[{each.n}] [{_title(each)}]({each.url})" for each in answer.citations

@@ -15,11 +15,12 @@ from roost.services.answer_stream import AnswerEvents, follow
 from roost.services.inbox import Inbox
 from roost.storage.inbox import InboxEntry
 from roost.telegrambot.client import TelegramClient, not_sent
-from roost.telegrambot.delivery import NO_PREVIEW, Delivery
+from roost.telegrambot.delivery import NO_PREVIEW, Delivery, keyboard
 from roost.telegrambot.drafts import EVERY_S, SHOWN_AGAIN_AFTER_S, Drafts
 from roost.telegrambot.formatting import to_plain
 from roost.telegrambot.pacing import ChatPacing
 from roost.telegrambot.place import Place
+from roost.telegrambot.presses import stop_button
 from roost.telegrambot.request import TooManyRequests
 
 FIRST_AFTER_S = 1.5
@@ -62,6 +63,7 @@ class GrowingMessage:
         self._shown = ""
         self._shown_at_s = 0.0
         self._gave_up = False
+        self._stop_button = keyboard(stop_button(entry.update.update_id))
         self.entry = entry
         """The update with what is known of the message by now."""
 
@@ -116,6 +118,7 @@ class GrowingMessage:
                     chat_id=self._place.chat_id,
                     message_id=self.entry.stream_message_id,
                     link_preview_options=NO_PREVIEW,
+                    reply_markup=self._stop_button,
                 )
         except TooManyRequests as error:
             self._pacing.hold(self._place.chat_id, error.retry_after_s)
@@ -130,7 +133,10 @@ class GrowingMessage:
         await self._delivery.stored(self._inbox.open_stream, self._bot_id, update_id)
         try:
             message = await self._client.send_message(
-                **self._place.of_send(), text=shown, link_preview_options=NO_PREVIEW
+                **self._place.of_send(),
+                text=shown,
+                link_preview_options=NO_PREVIEW,
+                reply_markup=self._stop_button,
             )
         except TelegramError as error:
             if isinstance(error, TooManyRequests | BadRequest | Forbidden | ChatMigrated) or not_sent(error):

@@ -13,6 +13,7 @@ from telegram.error import TelegramError
 
 from roost.domain import chat_wording
 from roost.errors import Forbidden, NotFound
+from roost.services.answer_stops import AnswerStops
 from roost.services.bot_services import BotServices
 from roost.telegrambot import wording
 from roost.telegrambot.client import TelegramClient
@@ -24,6 +25,7 @@ from roost.telegrambot.updates import Press, person
 Buttons = tuple[tuple[str, str], ...]
 
 _THUMB = re.compile(r"(up|down):([0-9a-f-]{36})")
+_STOP = re.compile(r"stop:([0-9]{1,18})")
 _CONFIRM = re.compile(r"(forget|keep):(-?[0-9]{1,19})")
 
 
@@ -32,6 +34,11 @@ def thumb_buttons(answer_id: str, chosen: Literal["up", "down"] | None = None) -
         (f"{wording.CHOSEN} {label}" if thumb == chosen else label, f"{thumb}:{answer_id}")
         for thumb, label in (("up", chat_wording.THUMB_UP), ("down", chat_wording.THUMB_DOWN))
     )
+
+
+def stop_button(update_id: int) -> Buttons:
+    """Stands under the growing answer to that question."""
+    return ((chat_wording.STOP, f"stop:{update_id}"),)
 
 
 def confirm_buttons(sender_id: int) -> Buttons:
@@ -49,6 +56,7 @@ class Presses:
         services: BotServices,
         delivery: Delivery,
         pacing: ChatPacing,
+        stops: AnswerStops,
     ) -> None:
         self._bot_id = bot_id
         self._client = client
@@ -57,10 +65,14 @@ class Presses:
         self._privacy = services.privacy
         self._delivery = delivery
         self._pacing = pacing
+        self._stops = stops
 
     async def handle(self, update_id: int, press: Press) -> None:
         if found := _THUMB.fullmatch(press.data):
             await self._judge(press, "up" if found[1] == "up" else "down", found[2])
+        elif found := _STOP.fullmatch(press.data):
+            verdict = await self._delivery.stored(self._stops.stop, int(found[1]), person(press.sender_id))
+            await self._answer(press, wording.STOPS[verdict])
         elif found := _CONFIRM.fullmatch(press.data):
             if int(found[2]) != press.sender_id:
                 await self._answer(press, chat_wording.NOT_YOURS)

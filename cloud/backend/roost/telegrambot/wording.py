@@ -4,22 +4,27 @@ from __future__ import annotations
 
 from roost.domain.chat import ChatStats, DayUse
 from roost.domain.chat_wording import (
+    ALREADY_FINISHED,
     CLEARED,
     EMPTY_ASK,
     FAILED,
+    NOTHING_TO_STOP,
     ONLY_TEXT,
+    STOPPING,
     UNKNOWN_COMMAND,
     plain_name,
     stats_text,
     use_text,
     welcome,
 )
+from roost.domain.stopping import StopVerdict
 
-__all__ = ["CLEARED", "EMPTY_ASK", "FAILED", "ONLY_TEXT", "UNKNOWN_COMMAND", "welcome"]
+__all__ = ["CLEARED", "EMPTY_ASK", "FAILED", "NOTHING_TO_STOP", "ONLY_TEXT", "UNKNOWN_COMMAND", "welcome"]
 
 COMMANDS = (
     ("ask", "Ask a question"),
     ("help", "What I can do"),
+    ("stop", "Stop the answer that is being written"),
     ("clear", "Start a fresh conversation"),
     ("stats", "What you have asked so far"),
     ("forget", "Delete what I know of you"),
@@ -27,6 +32,11 @@ COMMANDS = (
 )
 EMPTY_MENTION = "Ask me something: write your question beside my name, or reply with my name to a question."
 CHOSEN = "\N{BULLET}"
+STOPS = {
+    StopVerdict.STOPPED: STOPPING,
+    StopVerdict.FINISHED: ALREADY_FINISHED,
+    StopVerdict.NOT_YOURS: "Only the person who asked can stop this answer.",
+}
 THANKS = {
     "up": "Thank you: noted as helpful. You may change it.",
     "down": "Thank you: noted as not helpful. You may change it.",
@@ -39,6 +49,7 @@ def help_text(bot_name: str) -> str:
         " sources. I remember what we talked about for half an hour, so you can ask follow-up questions. In a"
         " group, mention me or reply to me; everybody has a conversation of their own there.\n\n"
         "/ask question: ask a question\n"
+        "/stop: end the answer that is being written, and keep the text so far\n"
         "/clear: start a fresh conversation; what was said stays in your history\n"
         "/stats: what you have asked so far\n"
         "/forget: delete everything I have kept of you\n"
