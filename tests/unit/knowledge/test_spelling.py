@@ -83,6 +83,7 @@ def test_slips_are_corrected_and_nothing_else_changes(reader: Reader, typed: str
     [
         "what is quantum entanglement",
         "typography",
+        "recipes and bananas",
         "tokens installing telegram",
         "isn't it, don't they, doesn’t he",  # noqa: RUF001 - it is typed like that, too
         "tokne2 v1.tokne ab12",

@@ -79,7 +79,7 @@ class Spelling:
         if len(self._language) == 0:
             return Reading(question)
         # A word of the language that the passages happen not to use is no slip.
-        meant = {word: self._meant(word, count) for word in absent if word not in self._language}
+        meant = {word: self._meant(word, count) for word in absent if not self._is_known(word)}
         guessed = {word: other for word, other in meant.items() if other is not None}
         if not guessed:
             return Reading(question)
@@ -90,6 +90,9 @@ class Spelling:
             return _WORD.sub(lambda word: guessed.get(word[0].lower(), word[0]), match[0])
 
         return Reading(_PHRASE.sub(replaced, question), frozenset(guessed.values()))
+
+    def _is_known(self, word: str) -> bool:
+        return word in self._language or word.removesuffix("s") in self._language
 
     def _meant(self, word: str, count: Callable[[str], int]) -> str | None:
         found = self._in_passages(word, count)
