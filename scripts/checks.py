@@ -64,8 +64,8 @@ def no_browser() -> str | None:
     return "no chromium on PATH: tests that need one are skipped; install chromium to run them"
 
 
-def suite(name: str, *, workers: int, needs: tuple[str, ...]) -> Check:
-    command = module("pytest", f"tests/{name}", "-q", "-n", str(workers))
+def suite(name: str, *, needs: tuple[str, ...], dist: str = "load") -> Check:
+    command = module("pytest", f"tests/{name}", "-q", "-n", str(WORKERS), "--dist", dist)
     return Check(name, command, needs=needs, suite=True, missing=lambda: no_tests_in(name))
 
 
@@ -79,10 +79,11 @@ CHECKS = (
     Check("types", module("mypy")),
     Check("page-check", ("npm", "run", "--silent", "check"), FRONTEND, needs=("node",)),
     Check("page-test", ("npm", "run", "--silent", "test"), FRONTEND, needs=("node",)),
-    suite("unit", workers=WORKERS, needs=("model",)),
-    suite("contract", workers=WORKERS, needs=("model", "frontend")),
-    suite("integration", workers=WORKERS, needs=("model", "frontend")),
-    suite("e2e", workers=0, needs=("model", "frontend", "browser")),
+    suite("unit", needs=("model",)),
+    suite("contract", needs=("model", "frontend")),
+    suite("integration", needs=("model", "frontend")),
+    # A file's tests stay together: they share its browser.
+    suite("e2e", needs=("model", "frontend", "browser"), dist="loadfile"),
 )
 
 
