@@ -331,7 +331,8 @@ def compose(
             Step("closing conversations.db", conversations.close, 0.7),
             Step("closing bot_configs.db", bot_configs.close, 0.4),
             *replication.copying,
-            Step("closing knowledge.db", knowledge.close, 0.3),
+            Step("reading the passages' words", retriever.stop, 0.1),
+            Step("closing knowledge.db", knowledge.close, 0.2),
             Step("the collector", collections.stop, 0.1),
         ),
         for_crawling=(

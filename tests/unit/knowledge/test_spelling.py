@@ -130,3 +130,20 @@ def test_where_the_language_is_unknown_nothing_is_corrected(tmp_path: Path) -> N
     reader.index("page", TEXT)
     assert reader.read("telegrma") == "telegrma"
     database.close()
+
+
+def test_once_stopped_it_reads_no_more_and_leaves_the_closed_file_alone(
+    tmp_path: Path, embedder: WordEmbedder
+) -> None:
+    database = Database(tmp_path / "knowledge.db", "knowledge")
+    database.open()
+    made = Reader(database, embedder)
+    made.index("page", *(f"Passage {number}. {TEXT}" for number in range(2 * ROWS_A_MERGE)))
+    with database.read() as db:
+        newest = chunks.newest_row(db)
+    made.spelling.follow(newest)
+    made.spelling.stop()
+    database.close()
+    made.spelling.follow(newest + 1)
+    made.spelling.stop()
+    assert [path.name for path in tmp_path.iterdir()] == ["knowledge.db"]

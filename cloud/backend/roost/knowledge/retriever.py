@@ -79,6 +79,10 @@ class FusedRetriever:
         self._counting = threading.Lock()
         self._searching = threading.BoundedSemaphore(SEARCHES_AT_ONCE)
 
+    def stop(self) -> None:
+        """Ends what reads the database by itself, so that it can be closed; questions are still answered."""
+        self._spelling.stop()
+
     def retrieve(
         self,
         question: str,

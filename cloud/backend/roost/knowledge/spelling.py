@@ -10,7 +10,6 @@ from __future__ import annotations
 import logging
 import re
 import threading
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -58,17 +57,26 @@ class Spelling:
         self._starting = threading.Lock()
         self._read_up_to = 0
         self._wanted = 0
-        self._running = False
+        self._reader: threading.Thread | None = None
+        self._stopped = threading.Event()
         self._first = threading.Event()
+
+    def stop(self) -> None:
+        """Reads no more of the passages, for good: when this returns the database may be closed."""
+        self._stopped.set()
+        with self._starting:
+            reader = self._reader
+        if reader is not None:
+            reader.join()
 
     def follow(self, newest_row: int) -> None:
         """Has the words of the rows up to `newest_row` read, in a thread of its own if there are new ones."""
         with self._starting:
             self._wanted = newest_row
-            if self._running or newest_row <= self._read_up_to:
+            if self._reader is not None or self._stopped.is_set() or newest_row <= self._read_up_to:
                 return
-            self._running = True
-        threading.Thread(target=self._read, name="spelling", daemon=True).start()
+            self._reader = threading.Thread(target=self._read, name="spelling", daemon=True)
+            self._reader.start()
 
     def read(self, question: str, count: Callable[[str], int]) -> Reading:
         """The question with its unknown words corrected. `count` says in how many passages a word stands."""
@@ -125,7 +133,7 @@ class Spelling:
                 return
             if self._read_up_to == 0:
                 self._passages.add(STOP_WORDS)
-            while self._read_up_to < self._wanted:
+            while self._read_up_to < self._wanted and not self._stopped.is_set():
                 self._read_portion(self._wanted)
                 self._first.set()
         except RoostError as error:
@@ -134,7 +142,7 @@ class Spelling:
         finally:
             self._first.set()
             with self._starting:
-                self._running = False
+                self._reader = None
 
     def _read_portion(self, newest_row: int) -> None:
         words: set[str] = set()
@@ -147,7 +155,8 @@ class Spelling:
             if len(texts) < ROWS_AT_ONCE:
                 row = max(row, newest_row)  # the newest may have been removed meanwhile
                 break
-            time.sleep(PAUSE_S)
+            if self._stopped.wait(PAUSE_S):
+                return
         self._passages.add(words)
         self._read_up_to = row
 
