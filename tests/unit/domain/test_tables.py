@@ -114,3 +114,25 @@ def test_whatever_is_written_no_word_is_lost(text: str) -> None:
         laid_out = with_tables_laid_out(table, columns)
         for sign in "ab日ש":
             assert laid_out.count(sign) >= text.count(sign)
+
+
+@pytest.mark.parametrize("indent", ["", "   ", "     ", "\t"])
+def test_a_table_in_a_fence_that_belongs_to_a_list_stays_as_it_is(indent: str) -> None:
+    fenced = f"1. Write:\n\n{indent}```\n{indent}| a | b |\n{indent}|---|---|\n{indent}```"
+    assert with_tables_laid_out(fenced) == fenced
+    assert block_of(with_tables_laid_out(f"{fenced}\n\n{PLANS}")[len(fenced) :])[0] == "Plan      Price"
+
+
+def test_a_fence_shown_in_a_fence_does_not_end_it() -> None:
+    fenced = "```markdown\n    ```\n| a | b |\n|---|---|\n```"
+    assert with_tables_laid_out(fenced) == fenced
+
+
+@pytest.mark.parametrize("item", ["- Pipe it: `ps | sort`", "2. Pipe it: `ps | sort`"])
+def test_a_list_ends_a_table(item: str) -> None:
+    assert with_tables_laid_out(f"{PLANS}\n{item}").endswith(f"```\n\n{item}")
+
+
+@pytest.mark.parametrize("empty", ["||\n|-|", "|" * 130 + "\n" + "|-" * 130 + "|"])
+def test_a_table_without_a_word_is_not_swallowed(empty: str) -> None:
+    assert with_tables_laid_out(empty) == empty

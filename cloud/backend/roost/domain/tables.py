@@ -18,8 +18,9 @@ BETWEEN_CELLS = " · "
 # A short cell under a long header, or in a wide column, makes a table many times longer than it was written.
 GROWTH, GROWTH_FREE = 4, 1_000
 
-_FENCE = re.compile(r"^ {0,3}(`{3,}|~{3,})([^`\n]*)$")
-_OTHER_BLOCK = re.compile(r"^ {0,3}(?:>|#{1,6}\s|`{3}|~{3})")
+# In a list a fence stands as far to the right as what it belongs to.
+_FENCE = re.compile(r"^([ \t]*)(`{3,}|~{3,})([^`\n]*)$")
+_OTHER_BLOCK = re.compile(r"^ {0,3}(?:>|#{1,6}\s|`{3}|~{3}|(?:[-*+]|\d{1,9}[.)])\s)")
 _DELIMITER = re.compile(r":?-+:?")
 _CODE = re.compile(r"(?<!`)(`{1,2})(?!`)(.+?)(?<!`)\1(?!`)")
 _MARKUP = re.compile(
@@ -52,13 +53,13 @@ def with_tables_laid_out(markdown: str, columns: int = BLOCK_COLUMNS) -> str:
         return markdown
     lines = markdown.split("\n")
     made: list[str] = []
-    fence, place = "", 0
+    fence, deepest, place = "", 0, 0
     while place < len(lines):
         line = lines[place]
         found = _FENCE.match(line)
         if found and not fence:
-            fence = found[1]
-        elif found and found[1].startswith(fence) and not found[2].strip():
+            fence, deepest = found[2], len(found[1].expandtabs(4)) + 3
+        elif found and _closes(found, fence, deepest):
             fence = ""
         elif not fence and (end := _table_end(lines, place)):
             if made and made[-1].strip():
@@ -71,6 +72,10 @@ def with_tables_laid_out(markdown: str, columns: int = BLOCK_COLUMNS) -> str:
         made.append(line)
         place += 1
     return "\n".join(made)
+
+
+def _closes(found: re.Match[str], fence: str, deepest: int) -> bool:
+    return found[2].startswith(fence) and len(found[1].expandtabs(4)) <= deepest and not found[3].strip()
 
 
 def columns_of(text: str) -> int:
@@ -117,6 +122,8 @@ def _laid_out(lines: Sequence[str], columns: int) -> list[str]:
     alignments = tuple(_ALIGNMENTS[each[0] == ":", each[-1] == ":"] for each in delimiters)
     rows = tuple(cells for line in lines[2:] if any(cells := _cells(line)))
     table = Table(_cells(lines[0]), alignments, rows)
+    if not any(any(row) for row in (table.header, *table.rows)):
+        return list(lines)
     allowed = GROWTH * sum(map(len, lines)) + GROWTH_FREE
     for made in (_block(table, columns), _by_header(table, allowed)):
         if made is not None and sum(map(len, made)) <= allowed:
