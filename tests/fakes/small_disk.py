@@ -19,9 +19,10 @@ class SmallDisk:
         self.path = path
 
     def leave(self, size_bytes: int) -> None:
-        """Fills the disk but for so much."""
-        self.free()
-        with (self.path / BALLAST).open("wb", buffering=0) as ballast:
+        """Fills the disk but for so much, without ever leaving more in between than before."""
+        with (self.path / BALLAST).open("ab", buffering=0) as ballast:
+            if (missing := size_bytes - self._free_bytes()) > 0:
+                ballast.truncate(max(0, ballast.tell() - missing))
             while (more := self._free_bytes() - size_bytes) > 0:
                 ballast.write(bytes(min(65536, more)))
 

@@ -88,6 +88,20 @@ def test_what_fits_into_a_gap_of_a_full_disk_does_not_end_the_trouble(small_disk
     database.close()
 
 
+def test_trying_the_disk_does_not_use_up_what_is_left_of_it(small_disk: SmallDisk) -> None:
+    """Each attempt is a page of the log, which nothing shortens while nobody writes."""
+    database = opened(small_disk)
+    small_disk.leave(300_000)
+    fill(database)
+    small_disk.leave(200_000)
+    commits = database.commits
+    threading.Event().wait(10 * TRIED_EVERY_S)
+    assert database.commits == commits
+    small_disk.free()
+    assert trouble_ends(database)
+    database.close()
+
+
 def test_a_frozen_database_is_not_written_to_in_order_to_try_the_disk(small_disk: SmallDisk) -> None:
     """Its log has ended: what came now, nobody would ship."""
     database = opened(small_disk)

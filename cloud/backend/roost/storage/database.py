@@ -323,6 +323,8 @@ class Database:
 
     def _try_disk(self, db: Connection) -> None:
         """Ends the trouble of a disk that has room again although nobody writes."""
+        if not self.disk.has_room():
+            return
         attempt = _Write(_rewrite_first_page)
         with self._gate:
             if self._refuse(attempt) is not None:

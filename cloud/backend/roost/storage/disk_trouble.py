@@ -31,7 +31,7 @@ class DiskTrouble:
         """A commit failed. Nothing but a lack of space counts."""
         if not isinstance(error, Unavailable) or error.code != DISK_FULL:
             return
-        full = "disk is full" in str(error.__cause__) or not self._has_room()
+        full = "disk is full" in str(error.__cause__) or not self.has_room()
         sentence = (
             f"The disk of {self._path.parent} {'is full' if full else 'is full or failing'}: nothing new can "
             "be saved. Free some space; Roost goes on by itself."
@@ -42,11 +42,12 @@ class DiskTrouble:
 
     def succeeded(self) -> None:
         """Something was really written."""
-        if self._sentence is not None and self._has_room():
+        if self._sentence is not None and self.has_room():
             self._sentence = None
             log.info("The disk of %s takes what is written to %s again", self._path.parent, self._path.name)
 
-    def _has_room(self) -> bool:
+    def has_room(self) -> bool:
+        """False: whatever were written now would not end the trouble, and take what is left."""
         try:
             found = os.statvfs(self._path.parent)
         except OSError:
