@@ -42,18 +42,23 @@ class AnswerStops:
     def stop(self, update_id: int, by: str, *, moderator: bool = False) -> StopVerdict:
         """Ends the answer to that question with the text so far; may be repeated."""
         verdict = self._inbox.want_stop(self._bot_id, update_id, by, moderator=moderator)
-        if verdict is StopVerdict.STOPPED:
-            self._end(update_id)
-        return verdict
+        return self._act(verdict, update_id)
 
     def stop_latest(self, entry: InboxEntry, chat_key: str) -> StopVerdict:
         """Ends the answer that is made in the conversation for whoever sent `entry`; of what was asked after
-        it, none.
+        it, none. Where it stops one, nothing more is to be done for `entry`.
         """
         asked = self._inbox.unanswered_before(self._bot_id, entry, chat_key)
         if not asked:
             return StopVerdict.FINISHED
-        return self.stop(self._made_of(asked), entry.update.person)
+        update_id, said = self._made_of(asked), entry.update
+        verdict = self._inbox.want_stop(self._bot_id, update_id, said.person, said_in=said.update_id)
+        return self._act(verdict, update_id)
+
+    def _act(self, verdict: StopVerdict, update_id: int) -> StopVerdict:
+        if verdict is StopVerdict.STOPPED:
+            self._end(update_id)
+        return verdict
 
     def _made_of(self, asked: Sequence[int]) -> int:
         """A conversation's questions are answered one after another."""

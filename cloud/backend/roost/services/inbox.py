@@ -165,12 +165,23 @@ class Inbox:
     def set_stream_message(self, bot_id: str, update_id: int, message_id: int | None) -> None:
         self._database.write(lambda db: store.set_stream_message(db, bot_id, update_id, message_id))
 
-    def want_stop(self, bot_id: str, update_id: int, by: str, *, moderator: bool) -> StopVerdict:
-        """Remembers, over restarts too, that the question's answer is to end early. May be repeated."""
+    def want_stop(
+        self, bot_id: str, update_id: int, by: str, *, moderator: bool = False, said_in: int | None = None
+    ) -> StopVerdict:
+        """Remembers, over restarts too, that the question's answer is to end early. May be repeated.
+
+        `said_in` is the update that asks for the stop, if it is done with that: in the same write, for it
+        must not be taken up again and stop what was asked next.
+        """
         now = self._clock.now()
-        return self._database.write(
-            lambda db: store.want_stop(db, bot_id, update_id, by, now, moderator=moderator)
-        )
+
+        def want(db: Transaction) -> StopVerdict:
+            verdict = store.want_stop(db, bot_id, update_id, by, now, moderator=moderator)
+            if said_in is not None and verdict is StopVerdict.STOPPED:
+                store.finish(db, bot_id, said_in, now, reason="it stopped an answer", dropped=True)
+            return verdict
+
+        return self._database.write(want)
 
     def stop_is_wanted(self, bot_id: str, update_id: int) -> bool:
         with self._database.read() as db:

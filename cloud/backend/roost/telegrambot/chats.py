@@ -141,9 +141,7 @@ class Chats:
     async def _stop(self, entry: InboxEntry, message: IncomingMessage, place: Place) -> None:
         """The answer itself is what is seen of a stop."""
         verdict = await self._delivery.stored(self._stops.stop_latest, entry, message.chat_key)
-        if verdict is StopVerdict.STOPPED:
-            await self._drop(entry.update.update_id, "it stopped an answer")
-        else:
+        if verdict is not StopVerdict.STOPPED:
             await self._say(entry, place, wording.NOTHING_TO_STOP)
 
     async def _refuse(self, entry: InboxEntry, place: Place) -> None:
