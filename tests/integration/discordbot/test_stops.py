@@ -150,7 +150,7 @@ def test_a_stop_that_was_stored_before_a_kill_is_kept_and_the_next_answer_is_who
     bot_id, question, message = cut_off(tmp_path, discord)
     answerer = endless()
     house = DiscordHouse(tmp_path, discord.url, answerer)
-    assert house.inbox.want_stop(bot_id, int(question), f"discord:{ANNA}", moderator=False) == "stopped"
+    assert house.inbox.want_stop(bot_id, int(question), f"discord:{ANNA}") == "stopped"
     house.start()
     try:
         wait_until(lambda: stored(house) == [("", "stopped")])

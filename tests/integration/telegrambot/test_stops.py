@@ -168,7 +168,7 @@ def test_a_stop_that_was_stored_before_a_kill_is_kept_and_the_next_answer_is_who
     bot_id, update_id, message = cut_off(tmp_path, telegram)
     answerer = endless()
     house = BotHouse(tmp_path, telegram.url, answerer)
-    assert house.inbox.want_stop(bot_id, update_id, f"telegram:{ANNA}", moderator=False) == "stopped"
+    assert house.inbox.want_stop(bot_id, update_id, f"telegram:{ANNA}") == "stopped"
     house.start()
     try:
         wait_until(lambda: stored(house) == [("", "stopped")])

@@ -41,3 +41,11 @@ def test_a_command_with_nothing_to_stop_is_still_to_be_answered(inbox: Inbox) ->
     [asked_to_stop] = inbox.receive("b", [STOP]).result()
     assert AnswerStops("b", inbox).stop_latest(asked_to_stop, "1") is StopVerdict.FINISHED
     assert [entry.update for entry in inbox.take_up("b")] == [STOP]
+
+
+def test_a_moderator_stops_answers_of_their_own_channel_only(inbox: Inbox) -> None:
+    inbox.receive("b", [Update(20, "55:1", "{}", "discord:1")]).result()
+    stops = AnswerStops("b", inbox)
+    for elsewhere in ("5:", "555:", None):
+        assert stops.stop(20, "discord:2", moderates=elsewhere) is StopVerdict.NOT_YOURS
+    assert stops.stop(20, "discord:2", moderates="55:") is StopVerdict.STOPPED

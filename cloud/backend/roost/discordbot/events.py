@@ -82,6 +82,11 @@ class Press:
     moderator: bool = False
 
     @property
+    def moderates(self) -> str | None:
+        """How the keys of the conversations begin in which they may stop anybody's answer; None: in none."""
+        return f"{self.channel_id}:" if self.moderator else None
+
+    @property
     def person(self) -> str:
         """As Incoming's."""
         return f"{PLATFORM}:{self.person_id}"

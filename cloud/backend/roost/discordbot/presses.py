@@ -52,7 +52,7 @@ class Presses:
             await self._judge(press, token, *thumb)
         elif (update_id := read_stop(press.custom_id)) is not None:
             verdict = await self._storage.run(
-                self._stops.stop, update_id, press.person, moderator=press.moderator
+                self._stops.stop, update_id, press.person, moderates=press.moderates
             )
             if verdict is not StopVerdict.STOPPED:
                 await self._tell(token, wording.STOPS[verdict])

@@ -39,9 +39,11 @@ class AnswerStops:
         if self._inbox.stop_is_wanted(self._bot_id, update_id):
             self._end(update_id)
 
-    def stop(self, update_id: int, by: str, *, moderator: bool = False) -> StopVerdict:
-        """Ends the answer to that question with the text so far; may be repeated."""
-        verdict = self._inbox.want_stop(self._bot_id, update_id, by, moderator=moderator)
+    def stop(self, update_id: int, by: str, *, moderates: str | None = None) -> StopVerdict:
+        """Ends the answer to that question with the text so far; may be repeated. `moderates` as
+        Inbox.want_stop's.
+        """
+        verdict = self._inbox.want_stop(self._bot_id, update_id, by, moderates=moderates)
         return self._act(verdict, update_id)
 
     def stop_latest(self, entry: InboxEntry, chat_key: str) -> StopVerdict:

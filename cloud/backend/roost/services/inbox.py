@@ -166,17 +166,24 @@ class Inbox:
         self._database.write(lambda db: store.set_stream_message(db, bot_id, update_id, message_id))
 
     def want_stop(
-        self, bot_id: str, update_id: int, by: str, *, moderator: bool = False, said_in: int | None = None
+        self,
+        bot_id: str,
+        update_id: int,
+        by: str,
+        *,
+        moderates: str | None = None,
+        said_in: int | None = None,
     ) -> StopVerdict:
         """Remembers, over restarts too, that the question's answer is to end early. May be repeated.
 
+        `moderates` is how the keys of the chats begin in which `by` may stop anybody's answer.
         `said_in` is the update that asks for the stop, if it is done with that: in the same write, for it
         must not be taken up again and stop what was asked next.
         """
         now = self._clock.now()
 
         def want(db: Transaction) -> StopVerdict:
-            verdict = store.want_stop(db, bot_id, update_id, by, now, moderator=moderator)
+            verdict = store.want_stop(db, bot_id, update_id, by, now, moderates=moderates)
             if said_in is not None and verdict is StopVerdict.STOPPED:
                 store.finish(db, bot_id, said_in, now, reason="it stopped an answer", dropped=True)
             return verdict

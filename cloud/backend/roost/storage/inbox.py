@@ -256,14 +256,18 @@ def set_stream_message(db: Connection, bot_id: str, update_id: int, message_id: 
 
 
 def want_stop(
-    db: Connection, bot_id: str, update_id: int, by: str, at: datetime, *, moderator: bool
+    db: Connection, bot_id: str, update_id: int, by: str, at: datetime, *, moderates: str | None
 ) -> StopVerdict:
-    """Remembers that the question's answer is to end early, where `by` may say so."""
+    """Remembers that the question's answer is to end early, where `by` may say so: of their own questions,
+    and in chats whose keys begin with `moderates`.
+    """
     key = {"bot_id": bot_id, "update_id": update_id}
     row = db.execute(
-        text("SELECT person, status FROM inbox WHERE bot_id = :bot_id AND update_id = :update_id"), key
+        text("SELECT person, status, chat_key FROM inbox WHERE bot_id = :bot_id AND update_id = :update_id"),
+        key,
     ).one_or_none()
     asker, unanswered = (row.person, row.status == "received") if row is not None else (None, False)
+    moderator = row is not None and moderates is not None and row.chat_key.startswith(moderates)
     verdict = judge_stop(asker, by, unanswered=unanswered, moderator=moderator)
     if verdict is StopVerdict.STOPPED:
         db.execute(
