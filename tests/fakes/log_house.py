@@ -28,6 +28,7 @@ from roost.storage.database import Database
 
 NAMES = ("conversations", "bot_configs")
 PATIENCE_S = 30.0
+ENDING_S = 10.0
 
 
 class LogHouse:
@@ -49,6 +50,7 @@ class LogHouse:
         self.databases: dict[str, Database] = {}
         self.shipper: Shipper | None = None
         self.epoch = 0
+        self._shipping: set[threading.Thread] = set()
         self.fenced: list[str] = []
         data_dir.mkdir(exist_ok=True)
 
@@ -93,7 +95,9 @@ class LogHouse:
                 partial(self.shipper.after_checkpoint, name),
             )
             database.open()
+        others = set(threading.enumerate())
         self.shipper.begin(document, hashes)
+        self._shipping = set(threading.enumerate()) - others
 
     @property
     def running(self) -> Shipper:
@@ -123,13 +127,24 @@ class LogHouse:
         for database in self.databases.values():
             database.freeze("ending")
         seq = self.running.end(PATIENCE_S, clean=clean)
+        self._wait_shipping()
         self.close()
         return seq
 
     def die(self) -> None:
         """Nothing is shipped any more, as after a kill; the files stay."""
         self.running.abandon()
+        self._wait_shipping()
         self.close()
+
+    def _wait_shipping(self) -> None:
+        """A process ends with its threads: one that lived on would copy into the file of the next epoch's
+        snapshot.
+        """
+        for thread in self._shipping:
+            if thread is not threading.current_thread():
+                thread.join(ENDING_S)
+        self._shipping = set()
 
     def close(self) -> None:
         for database in self.databases.values():
