@@ -78,10 +78,10 @@ class PatientTransport(httpx2.BaseTransport):
             connection = self._take(url.origin)
             try:
                 response = connection.handle_request(asked)
-            except BaseException:
+            except BaseException:  # closed and raised on - whatever broke off, it is not used again
                 connection.close()
                 raise
-        except BaseException:
+        except BaseException:  # released and raised on - else the room would shrink for ever
             self._room.release()
             raise
         return httpx2.Response(
@@ -139,8 +139,7 @@ class _Body(httpx2.SyncByteStream):
     def __iter__(self) -> Iterator[bytes]:
         try:
             yield from self._response.iter_stream()
-        except BaseException:
-            # The client closes what it has read, not what broke off.
+        except BaseException:  # closed and raised on - the client closes what it has read, not what broke off
             self.close()
             raise
 
